@@ -98,7 +98,7 @@ class AppError(Exception):
 
 
 class Malformed(AppError):
-    """The request could not be read: it is not what its content type says, or a parameter of the call is wrong."""
+    """The request could not be read: it is not what its content type says, or a parameter is wrong."""
 
     code = "bad_request"
     title = "The request can't be read"
@@ -210,7 +210,7 @@ class TooMany(AppError):
 
 
 class RateLimited(TooMany):
-    """The caller sent more requests than its limit allows; `Retry-After` says in how many seconds to come back."""
+    """The caller sent more requests than its limit allows; `Retry-After` says in how many seconds to return."""
 
     code = "rate_limited"
     title = "Too many requests"

@@ -139,7 +139,7 @@ STATUS_OF_KIND: Mapping[type[AppError], int] = {
 
 
 def status_of(error: type[AppError]) -> int:
-    """The status code of a class of error: that of its nearest kind in the table; 500 for one without a kind."""
+    """The status code of a class of error: that of its nearest kind in the table, 500 where none is."""
     for kind in error.__mro__:
         if kind in STATUS_OF_KIND:
             return STATUS_OF_KIND[kind]
