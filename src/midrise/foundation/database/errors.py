@@ -1,0 +1,60 @@
+"""What the database says when it refuses, and what a caller is told of it.
+
+A violated constraint becomes the error that modules registered under its name. Known trouble of operation
+(connections, locks, time-outs, a full disk) becomes `Unavailable`. Anything else is a bug and stays what it is.
+"""
+
+from collections.abc import Callable, Mapping
+
+import asyncpg
+
+from midrise.foundation.errors import AppError, Unavailable
+
+ConstraintErrors = Mapping[str, Callable[[], AppError]]
+"""The error that each named constraint stands for."""
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection to the database broke while a change was being committed: it may be there or not. Look, or
+    repeat the call with its `Idempotency-Key`."""
+
+    code = "outcome_unknown"
+    title = "Whether the change was made is not known"
+
+
+CONNECTION_TROUBLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+"""The connection is gone, or none could be made: another one may do."""
+
+REPEATABLE_TROUBLE = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+)
+"""The whole unit of work was rolled back for the sake of another: it may be run again."""
+
+_OTHER_TROUBLE = (
+    asyncpg.QueryCanceledError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+)
+
+
+def told_or_raised(error: BaseException, constraint_errors: ConstraintErrors) -> BaseException:
+    """The error to tell the caller; the error itself where it is a bug."""
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        make_error = constraint_errors.get(error.constraint_name or "")
+        return make_error() if make_error else error
+    if isinstance(error, CONNECTION_TROUBLE + REPEATABLE_TROUBLE + _OTHER_TROUBLE):
+        return Unavailable()
+    return error

@@ -1,0 +1,59 @@
+"""Brings a database to the present shape: Alembic, one run at a time."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+_LOCK = 0x6D696472697365
+"""The advisory lock that keeps two migrations apart: "midrise" in ASCII."""
+
+
+def migrate(database_url: str, *, version_folders: Sequence[Path]) -> None:
+    """Run every migration that the database lacks; a second run waits for the first and finds nothing to do.
+
+    ``version_folders`` are the modules' own ``migrations`` folders, whose revisions may depend on each other's.
+    """
+    asyncio.run(_migrate(database_url, _config(version_folders)))
+
+
+def heads(version_folders: Sequence[Path]) -> frozenset[str]:
+    """The revisions that a database of the present shape is at."""
+    return frozenset(ScriptDirectory.from_config(_config(version_folders)).get_heads())
+
+
+def _config(version_folders: Sequence[Path]) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", "\n".join(str(folder) for folder in version_folders))
+    return config
+
+
+async def _migrate(database_url: str, config: Config) -> None:
+    url = make_url(database_url).set(drivername="postgresql+asyncpg")
+    engine = create_async_engine(
+        url,
+        poolclass=NullPool,
+        connect_args={"server_settings": {"application_name": "midrise migrate", "lock_timeout": "10s"}},
+    )
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
+            await connection.commit()
+            await connection.run_sync(_upgrade, config)
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+def _upgrade(connection: Connection, config: Config) -> None:
+    config.attributes["connection"] = connection
+    command.upgrade(config, "heads")
