@@ -192,9 +192,9 @@ class PreconditionFailed(AppError):
     title = "The resource has changed"
     detail = "If-Match does not name the present version"
 
-    def __init__(self, current_etag: str) -> None:
+    def __init__(self, current_version: str) -> None:
         super().__init__()
-        self.current_etag = current_etag
+        self.current_version = current_version
 
 
 class TooMany(AppError):

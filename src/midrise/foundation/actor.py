@@ -1,0 +1,43 @@
+"""Who does something, and from where: what services decide by and what the audit remembers."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from midrise.foundation.errors import Forbidden, Unauthenticated
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The one behind a call. ``user_id`` is None for a visitor whom nobody knows.
+
+    ``address`` is the client's own, never a proxy's; ``user_agent`` is what the client says of itself.
+    """
+
+    address: str = ""
+    request_id: str = ""
+    user_agent: str = ""
+    user_id: UUID | None = None
+    session_id: UUID | None = None
+    roles: tuple[str, ...] = ()
+    permissions: frozenset[str] = frozenset()
+
+    def may(self, permission: str) -> bool:
+        return permission in self.permissions
+
+    def require(self, permission: str) -> None:
+        """Raises `Forbidden`, or `Unauthenticated` where nobody is known at all."""
+        if self.may(permission):
+            return
+        if self.user_id is None:
+            raise Unauthenticated
+        raise Forbidden(permission)
+
+    def known_user_id(self) -> UUID:
+        """The id of the user. Raises `Unauthenticated` for a visitor."""
+        if self.user_id is None:
+            raise Unauthenticated
+        return self.user_id
+
+
+SYSTEM = Actor(request_id="system")
+"""The program itself: commands and jobs."""

@@ -1,0 +1,73 @@
+"""Who may call an operation: declared on each, checked before anything of its input is read.
+
+An operation without a declaration keeps the application from starting.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Litestar
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from litestar.routes import HTTPRoute
+
+from midrise.foundation.actor import Actor
+from midrise.foundation.errors import AppError
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a caller needs: nothing, to be known, or a permission.
+
+    Where ``ignores_credentials`` is set, a wrong or expired token does not matter: log-in and refresh are
+    called by clients whose token has just run out.
+    """
+
+    known: bool = False
+    permission: str | None = None
+    ignores_credentials: bool = False
+
+
+ANYONE = Access()
+ANYONE_WHATEVER_THEY_SEND = Access(ignores_credentials=True)
+KNOWN_CALLER = Access(known=True)
+
+
+def needs(permission: str) -> Access:
+    """Callers that hold the permission."""
+    return Access(known=True, permission=permission)
+
+
+class AccessUndeclared(Exception):
+    """An operation does not say who may call it; the text names it."""
+
+
+def refuse_undeclared(app: Litestar, permissions: Iterable[str]) -> None:
+    """Raises `AccessUndeclared` for an operation without a declaration, or with one that no module declares."""
+    known = frozenset(permissions)
+    for route in app.routes:
+        for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
+            if "OPTIONS" in handler.http_methods:
+                continue
+            access = handler.opt.get("access")
+            name = f"{'/'.join(sorted(handler.http_methods))} {route.path}"
+            if not isinstance(access, Access):
+                raise AccessUndeclared(f"{name} does not say who may call it.")
+            if access.permission is not None and access.permission not in known:
+                raise AccessUndeclared(f"{name} needs {access.permission}, which no module declares.")
+
+
+def check_access(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The guard of every operation. Raises what the caller is refused with."""
+    access: Access = handler.opt.get("access", KNOWN_CALLER)
+    if access.ignores_credentials or connection.scope.get("method") == "OPTIONS":
+        return
+    rejection: AppError | None = connection.scope["state"].get("rejection")
+    if rejection is not None:
+        raise rejection
+    actor: Actor = connection.scope["state"]["actor"]
+    if access.known:
+        actor.known_user_id()
+    if access.permission is not None:
+        actor.require(access.permission)

@@ -1,0 +1,144 @@
+"""From what msgspec says of a value to faults: every field that is wrong, each with its place."""
+
+import re
+from collections.abc import Iterator, Mapping
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+import msgspec
+
+from midrise.foundation.errors import Fault, FaultCode
+
+_RULES: tuple[tuple[re.Pattern[str], FaultCode], ...] = (
+    (re.compile(r"Expected `\w+` of length >= (?P<limit>\d+)"), FaultCode.TOO_SHORT),
+    (re.compile(r"Expected `\w+` of length <= (?P<limit>\d+)"), FaultCode.TOO_LONG),
+    (re.compile(r"Expected `\w+` (?:>=|>) (?P<limit>-?[\d.]+)"), FaultCode.TOO_SMALL),
+    (re.compile(r"Expected `\w+` (?:<=|<) (?P<limit>-?[\d.]+)"), FaultCode.TOO_LARGE),
+    (re.compile(r"Expected `str` matching regex (?P<expected>.+)"), FaultCode.WRONG_FORMAT),
+    (re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<got>[^`]+)`"), FaultCode.WRONG_TYPE),
+    (re.compile(r"Invalid (?P<expected>.+)"), FaultCode.WRONG_FORMAT),
+)
+_FORMATS = {
+    "RFC3339 encoded datetime": "a time of RFC 3339 such as 2026-11-23T04:05:06Z",
+    "UUID": "a UUID",
+    "base64 encoded string": "base64",
+}
+_PLACE = re.compile(r" - at `(?:key in )?\$(?P<path>.*)`$")
+_ENUM = re.compile(r"Invalid enum value")
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+
+
+def fault_of(message: str, annotation: Any = None) -> tuple[FaultCode, dict[str, object]]:
+    """The code and the arguments that a message of msgspec's stands for."""
+    reason = _PLACE.sub("", message)
+    if _ENUM.match(reason):
+        return FaultCode.NOT_ALLOWED, {"allowed": ", ".join(_allowed(annotation))}
+    for pattern, code in _RULES:
+        if match := pattern.match(reason):
+            arguments: dict[str, object] = dict(match.groupdict())
+            if "expected" in arguments:
+                expected = str(arguments["expected"])
+                arguments["expected"] = _FORMATS.get(expected, expected.replace(" | ", " or "))
+            return code, arguments
+    return FaultCode.WRONG_FORMAT, {"expected": "valid"}
+
+
+def body_faults(value: Any, annotation: Any, pointer: str = "") -> Iterator[Fault]:
+    """Every fault of a JSON value against a type, at most one for each field."""
+    struct = _struct_in(annotation)
+    if struct is not None and isinstance(value, dict):
+        yield from _struct_faults(value, struct, pointer)
+        return
+    parts = list(_part_faults(value, annotation, pointer))
+    if parts:
+        yield from parts
+        return
+    try:
+        msgspec.convert(value, annotation)
+    except msgspec.ValidationError as invalid:
+        place = _PLACE.search(str(invalid))
+        code, arguments = fault_of(str(invalid), annotation)
+        yield Fault(code, pointer=pointer + _pointer(place["path"] if place else ""), arguments=arguments)
+
+
+def nul_faults(value: Any, pointer: str = "") -> Iterator[Fault]:
+    """Every text in a JSON value that holds NUL, which PostgreSQL can't store."""
+    if isinstance(value, str):
+        if "\0" in value:
+            yield Fault(FaultCode.NUL_CHARACTER, pointer=pointer)
+    elif isinstance(value, list):
+        for index, each in enumerate(value):
+            yield from nul_faults(each, f"{pointer}/{index}")
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            place = f"{pointer}/{_escape(key)}"
+            if "\0" in key:
+                yield Fault(FaultCode.NUL_CHARACTER, pointer=place)
+            yield from nul_faults(each, place)
+
+
+def _struct_faults(value: Mapping[str, Any], struct: type[msgspec.Struct], pointer: str) -> Iterator[Fault]:
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    for name, field in fields.items():
+        if name in value:
+            yield from body_faults(value[name], field.type, f"{pointer}/{_escape(name)}")
+        elif field.required:
+            yield Fault(FaultCode.MISSING, pointer=f"{pointer}/{_escape(name)}")
+    for name in value:
+        if name not in fields:
+            yield Fault(FaultCode.UNKNOWN_FIELD, pointer=f"{pointer}/{_escape(name)}")
+
+
+def _struct_in(annotation: Any) -> type[msgspec.Struct] | None:
+    for option in _options(annotation):
+        if isinstance(option, type) and issubclass(option, msgspec.Struct):
+            return option
+    return None
+
+
+def _part_faults(value: Any, annotation: Any, pointer: str) -> Iterator[Fault]:
+    for option in _options(annotation):
+        origin, parts = get_origin(option), get_args(option)
+        if origin in {list, tuple, set, frozenset} and isinstance(value, list):
+            for index, each in enumerate(value):
+                yield from body_faults(each, parts[0], f"{pointer}/{index}")
+        elif origin is dict and isinstance(value, dict):
+            for key, each in value.items():
+                yield from _key_faults(key, parts[0], f"{pointer}/{_escape(key)}")
+                yield from body_faults(each, parts[1], f"{pointer}/{_escape(key)}")
+
+
+def _key_faults(key: str, annotation: Any, pointer: str) -> Iterator[Fault]:
+    try:
+        msgspec.convert(key, annotation)
+    except msgspec.ValidationError as invalid:
+        code, arguments = fault_of(str(invalid), annotation)
+        yield Fault(code, pointer=pointer, arguments=arguments)
+
+
+def _options(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) is Annotated:
+        yield from _options(get_args(annotation)[0])
+    elif get_origin(annotation) in {Union, UnionType}:
+        for option in get_args(annotation):
+            yield from _options(option)
+    else:
+        yield annotation
+
+
+def _allowed(annotation: Any) -> list[str]:
+    allowed: list[str] = []
+    for option in _options(annotation):
+        if isinstance(option, type) and hasattr(option, "__members__"):
+            allowed += [str(member.value) for member in option.__members__.values()]
+        else:
+            allowed += [str(value) for value in get_args(option) if isinstance(value, str)]
+    return allowed
+
+
+def _pointer(path: str) -> str:
+    return "".join(f"/{_escape(name or index)}" for name, index in _STEP.findall(path) if index != "...")
+
+
+def _escape(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,33 @@
+"""Keeps bodies within what a call takes, whether their length is said or not."""
+
+from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send
+from midrise.foundation.http.errors import PayloadTooLarge
+
+USUAL_BYTES = 1024 * 1024
+IMPORT_BYTES = 256 * 1024 * 1024
+IMPORT_SUFFIX = "/import"
+
+
+class BodyLimit:
+    """Raises `PayloadTooLarge` before a body that is too long is read, or as soon as it has become too long."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limit = IMPORT_BYTES if scope["path"].endswith(IMPORT_SUFFIX) else USUAL_BYTES
+        for name, value in scope["headers"]:
+            if name == b"content-length" and (not value.isdigit() or int(value) > limit):
+                raise PayloadTooLarge
+        received = 0
+
+        async def receive_within_limit() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > limit:
+                    raise PayloadTooLarge
+            return message
+
+        await self._app(scope, receive_within_limit, send)

@@ -1,0 +1,59 @@
+"""Cross-origin requests (the Fetch standard, section 3.2), for the origins of the setting and no others."""
+
+from collections.abc import Iterable
+
+from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send
+
+_ALLOWED_HEADERS = (
+    b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Consistency-Token, X-Request-ID, "
+    b"Accept-Language"
+)
+_EXPOSED_HEADERS = (
+    b"ETag, Link, Location, Consistency-Token, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID, "
+    b"Idempotency-Replayed"
+)
+_ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
+_PREFLIGHT_SECONDS = b"7200"
+_VARY = (b"vary", b"Origin")
+
+
+class Cors:
+    """Answers preflights, and names the origin on what it may read. Credentials are tokens, never cookies."""
+
+    def __init__(self, app: App, *, origins: Iterable[str]) -> None:
+        self._app = app
+        self._origins = frozenset(origin.encode("latin-1") for origin in origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        origin = headers.get(b"origin")
+        allowed = origin if origin in self._origins else None
+        if scope["method"] == "OPTIONS" and origin and b"access-control-request-method" in headers:
+            await _answer_preflight(allowed, send)
+            return
+
+        async def send_with_cors(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                added = [_VARY]
+                if allowed:
+                    added += [
+                        (b"access-control-allow-origin", allowed),
+                        (b"access-control-expose-headers", _EXPOSED_HEADERS),
+                    ]
+                message["headers"] = [*message.get("headers", ()), *added]
+            await send(message)
+
+        await self._app(scope, receive, send_with_cors)
+
+
+async def _answer_preflight(allowed: bytes | None, send: Send) -> None:
+    headers = [(b"vary", b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers")]
+    if allowed:
+        headers += [
+            (b"access-control-allow-origin", allowed),
+            (b"access-control-allow-methods", _ALLOWED_METHODS),
+            (b"access-control-allow-headers", _ALLOWED_HEADERS),
+            (b"access-control-max-age", _PREFLIGHT_SECONDS),
+        ]
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})

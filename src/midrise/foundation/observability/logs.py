@@ -1,0 +1,55 @@
+"""The log: JSON, a line an event, to standard output; what collects logs reads it from there."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure(*, process: str, level: str) -> None:
+    """Have every logger of this process, structlog's and the standard library's, write JSON lines.
+
+    ``process`` is the name that each line carries; ``level`` one of debug, info, warning, error.
+    """
+    number = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _name_process(process),
+    ]
+    structlog.configure(
+        processors=[
+            *shared,
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.dict_tracebacks,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=number, force=True)
+    # The access log says more of each request, and says it once.
+    logging.getLogger("uvicorn.access").disabled = True
+
+
+def _name_process(process: str) -> structlog.typing.Processor:
+    def add_process(
+        logger: object, method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        del logger, method
+        event["process"] = process
+        return event
+
+    return add_process

@@ -1,0 +1,21 @@
+"""What Prometheus may read, on the internal listener only."""
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+REQUEST_SECONDS = Histogram(
+    "midrise_request_seconds",
+    "Time from the request's arrival to the end of its answer",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+REQUESTS_IN_PROGRESS = Gauge("midrise_requests_in_progress", "Requests that are being answered")
+RATE_LIMITED = Counter("midrise_rate_limited_total", "Requests refused for their number", ["limit"])
+JOBS = Counter("midrise_jobs_total", "Jobs done by the worker", ["name", "outcome"])
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+def exposition() -> bytes:
+    """Every metric of this process in Prometheus' text format."""
+    return generate_latest(REGISTRY)
