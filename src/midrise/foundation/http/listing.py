@@ -1,0 +1,55 @@
+"""Lists over HTTP: which page is asked for, and the page as the answer with the way to the next."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Generic, TypeVar
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+from litestar import Request, Response
+from litestar.params import Dependency
+
+from midrise.foundation.paging import CursorSigner, Page, PageRequest
+
+Item = TypeVar("Item")
+
+
+class ListOf(msgspec.Struct, Generic[Item]):
+    """A page of a list; `next_cursor` is null on the last one."""
+
+    items: Sequence[Item]
+    next_cursor: str | None = None
+
+
+class Listing:
+    """The list that one request asks for.
+
+    A cursor belongs to a path with its filters and its order, whatever the limit.
+    """
+
+    def __init__(self, request: Request[Any, Any, Any], cursors: CursorSigner) -> None:
+        self._path: str = request.scope["path"]
+        pairs = parse_qsl(request.scope["query_string"].decode("ascii"), keep_blank_values=True)
+        self._parameters = [(name, value) for name, value in pairs if name != "cursor"]
+        filters = sorted(pair for pair in self._parameters if pair[0] != "limit")
+        self._query = f"{self._path}?{urlencode(filters)}"
+        self._cursors = cursors
+
+    def page(self, limit: int, cursor: str | None, *, keys: type[tuple[Any, ...]]) -> PageRequest:
+        """The page that is asked for; ``keys`` are the types of what rows are found by.
+
+        Raises `InvalidCursor` for a cursor that was changed or is another query's.
+        """
+        if cursor is None:
+            return PageRequest(limit)
+        return PageRequest(limit, self._cursors.read(cursor, query=self._query, types=keys))
+
+    def answer(self, page: Page[Item]) -> Response[ListOf[Item]]:
+        """The page as the answer, with `Link: <…>; rel="next"` (RFC 8288) where more follows."""
+        if page.next_after is None:
+            return Response(ListOf(page.rows))
+        cursor = self._cursors.sign(page.next_after, query=self._query)
+        target = f"{self._path}?{urlencode([*self._parameters, ('cursor', cursor)])}"
+        return Response(ListOf(page.rows, cursor), headers={"link": f'<{target}>; rel="next"'})
+
+
+CurrentListing = Annotated[Listing, Dependency(skip_validation=True)]

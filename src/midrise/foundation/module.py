@@ -1,0 +1,110 @@
+"""What a module is: what it declares, and what it is built from.
+
+A module is found by the list in `midrise.modules` or by the entry point ``midrise.modules`` of an installed
+package. The application asks each, in order, to build itself from the house; a module finds what those before
+it provide.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar, cast
+
+from midrise.foundation.admission import SessionSource
+from midrise.foundation.database import ConstraintErrors, Database
+from midrise.foundation.errors import AppError
+from midrise.foundation.jobs import Job
+from midrise.foundation.paging import CursorSigner
+from midrise.foundation.security import BcryptPasswords, MasterSecret
+
+Service = TypeVar("Service")
+
+ConfigValue = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Something that a role can allow: its name is ``noun:verb``."""
+
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigKey:
+    """A value that an administrator can change while the service runs.
+
+    The type of ``default`` is the type of the value; ``public`` ones are shown to anyone. Numbers keep between
+    ``smallest`` and ``largest``, texts within ``largest`` characters.
+    """
+
+    key: str
+    default: ConfigValue
+    description: str
+    public: bool = False
+    smallest: float | None = None
+    largest: float | None = None
+
+
+class Services:
+    """The services that modules provide, each under its own class."""
+
+    def __init__(self) -> None:
+        self._services: dict[type, object] = {}
+
+    def provide(self, service: object) -> None:
+        self._services[type(service)] = service
+
+    def get(self, kind: type[Service]) -> Service:
+        """The service of that class. Raises `KeyError` where no module before this one provides it."""
+        return cast(Service, self._services[kind])  # noqa: TC006  a type variable reads as one
+
+
+@dataclass(frozen=True, slots=True)
+class TokenNames:
+    """Who issues access tokens, and for whom."""
+
+    issuer: str
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What every module is built from."""
+
+    database: Database
+    passwords: BcryptPasswords
+    master: MasterSecret
+    cursors: CursorSigner
+    token_names: TokenNames
+    permissions: Sequence[Permission]
+    config_keys: Sequence[ConfigKey]
+    services: Services
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a module gives to the application.
+
+    ``controllers`` are Litestar's; ``services`` are what its handlers take, by the name they take them by.
+    ``start`` runs before the first request, ``session_source`` is asked for the caller behind a session.
+    """
+
+    controllers: Sequence[type] = ()
+    services: Mapping[str, object] = field(default_factory=dict)
+    jobs: Sequence[Job] = ()
+    start: Sequence[Callable[[], Awaitable[None]]] = ()
+    session_source: SessionSource | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """What a module declares of itself."""
+
+    name: str
+    build: Callable[[House], Built]
+    permissions: Sequence[Permission] = ()
+    config_keys: Sequence[ConfigKey] = ()
+    errors: Sequence[type[AppError]] = ()
+    constraint_errors: ConstraintErrors = field(default_factory=dict)
+    migrations: Path | None = None

@@ -1,0 +1,52 @@
+"""`/v1/audit`."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, Response, get
+from litestar.params import Parameter
+
+from midrise.foundation.http.access import needs
+from midrise.foundation.http.current import SERVICE
+from midrise.foundation.http.listing import CurrentListing, ListOf
+from midrise.foundation.http.parameters import Cursor, Limit
+from midrise.modules.audit.events.model import AuditEventFilter
+from midrise.modules.audit.events.schemas import AuditEventShown, event_shown
+from midrise.modules.audit.events.service import AuditTrail
+
+ActorId = Annotated[UUID | None, Parameter(query="actor_id", description="What this user did")]
+Action = Annotated[
+    str | None,
+    Parameter(query="action", max_length=100, description="Entries of this action, `product:created`"),
+]
+Resource = Annotated[
+    str | None, Parameter(query="resource", max_length=200, description="What was done to this, `product:…`")
+]
+Since = Annotated[datetime | None, Parameter(query="since", description="From this time on")]
+Until = Annotated[datetime | None, Parameter(query="until", description="Before this time")]
+
+
+class AuditController(Controller):
+    """The audit."""
+
+    path = "/v1/audit"
+    tags = ("Audit",)
+
+    @get(access=needs("audit:read"), summary="List audit entries, newest first")
+    async def list_audit_events(
+        self,
+        audit: Annotated[AuditTrail, SERVICE],
+        listing: CurrentListing,
+        limit: Limit,
+        cursor: Cursor = None,
+        actor_id: ActorId = None,
+        action: Action = None,
+        resource: Resource = None,
+        since: Since = None,
+        until: Until = None,
+    ) -> Response[ListOf[AuditEventShown]]:
+        """Who did what to what, when and from where; written in the transaction of each change."""
+        wanted = AuditEventFilter(actor_id, action, resource, since, until)
+        page = await audit.list_events(wanted, listing.page(limit, cursor, keys=tuple[UUID]))
+        return listing.answer(page.map(event_shown))
