@@ -8,7 +8,7 @@ it provide.
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 from midrise.foundation.admission import SessionSource
 from midrise.foundation.database import ConstraintErrors, Database
@@ -20,6 +20,7 @@ from midrise.foundation.security import BcryptPasswords, MasterSecret
 Service = TypeVar("Service")
 
 ConfigValue = bool | int | float | str
+Declared = TypeVar("Declared", bound=ConfigValue, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +32,15 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigKey:
+class ConfigKey(Generic[Declared]):
     """A value that an administrator can change while the service runs.
 
-    The type of ``default`` is the type of the value; ``public`` ones are shown to anyone. Numbers keep between
-    ``smallest`` and ``largest``, texts within ``largest`` characters.
+    The type of ``default`` is the type of the value (write 5.0 for a fraction that starts at 5); ``public``
+    ones are shown to anyone. Numbers keep between ``smallest`` and ``largest``, the length of texts does.
     """
 
     key: str
-    default: ConfigValue
+    default: Declared
     description: str
     public: bool = False
     smallest: float | None = None
@@ -78,7 +79,7 @@ class House:
     cursors: CursorSigner
     token_names: TokenNames
     permissions: Sequence[Permission]
-    config_keys: Sequence[ConfigKey]
+    config_keys: Sequence[ConfigKey[ConfigValue]]
     services: Services
 
 
@@ -104,7 +105,7 @@ class Module:
     name: str
     build: Callable[[House], Built]
     permissions: Sequence[Permission] = ()
-    config_keys: Sequence[ConfigKey] = ()
+    config_keys: Sequence[ConfigKey[ConfigValue]] = ()
     errors: Sequence[type[AppError]] = ()
     constraint_errors: ConstraintErrors = field(default_factory=dict)
     migrations: Path | None = None

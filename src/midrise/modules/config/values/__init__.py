@@ -1,0 +1,1 @@
+"""The values of the configuration, each under its key."""

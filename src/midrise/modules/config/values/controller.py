@@ -1,0 +1,82 @@
+"""`/v1/config`."""
+
+from typing import Annotated
+
+from litestar import Controller, Response, delete, get, put
+from litestar.params import PathParameter, RequestBody
+
+from midrise.foundation.http.access import ANYONE, needs
+from midrise.foundation.http.current import SERVICE, CurrentActor
+from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, is_known, quoted
+from midrise.foundation.http.listing import CurrentListing, ListOf
+from midrise.foundation.http.parameters import Cursor, Limit
+from midrise.modules.config.values.model import ConfigEntry
+from midrise.modules.config.values.schemas import ConfigEntryShown, NewConfigValue, entry_shown
+from midrise.modules.config.values.service import Configuration
+
+ConfigurationService = Annotated[Configuration, SERVICE]
+Key = Annotated[
+    str, PathParameter(min_length=1, max_length=200, description="The key, such as `registration.open`")
+]
+
+
+class ConfigController(Controller):
+    """The configuration."""
+
+    path = "/v1/config"
+    tags = ("Configuration",)
+
+    @get(access=ANYONE, summary="List the configuration")
+    async def list_config(
+        self,
+        configuration: ConfigurationService,
+        actor: CurrentActor,
+        listing: CurrentListing,
+        limit: Limit,
+        cursor: Cursor = None,
+    ) -> Response[ListOf[ConfigEntryShown]]:
+        """Every key with what is in force, by key: the public ones, and with `config:read` all."""
+        page = await configuration.list_entries(actor, listing.page(limit, cursor, keys=tuple[str]))
+        return listing.answer(page.map(entry_shown))
+
+    @get("/{key:str}", access=ANYONE, summary="Read a configuration value")
+    async def get_config(
+        self,
+        configuration: ConfigurationService,
+        actor: CurrentActor,
+        key: Key,
+        if_none_match: IfNoneMatch = None,
+    ) -> Response[ConfigEntryShown] | Response[None]:
+        """What is in force for a key. Without `config:read` only public keys exist."""
+        entry = await configuration.get_entry(actor, key)
+        if is_known(if_none_match, entry.tag):
+            return Response(None, status_code=304, headers=_headers(entry))
+        return Response(entry_shown(entry), headers=_headers(entry))
+
+    @put("/{key:str}", access=needs("config:write"), summary="Set a configuration value")
+    async def set_config(
+        self,
+        configuration: ConfigurationService,
+        actor: CurrentActor,
+        key: Key,
+        data: RequestBody[NewConfigValue],
+        if_match: IfMatch = None,
+    ) -> Response[ConfigEntryShown]:
+        """In force with the next request, on every instance. The value must be of the key's type."""
+        entry = await configuration.set_value(actor, key, value=data.value, expected=expected(if_match))
+        return Response(entry_shown(entry), headers=_headers(entry))
+
+    @delete("/{key:str}", access=needs("config:write"), summary="Go back to the default")
+    async def reset_config(
+        self,
+        configuration: ConfigurationService,
+        actor: CurrentActor,
+        key: Key,
+        if_match: IfMatch = None,
+    ) -> None:
+        """The default is in force with the next request, on every instance."""
+        await configuration.reset(actor, key, expected=expected(if_match))
+
+
+def _headers(entry: ConfigEntry) -> dict[str, str]:
+    return {"etag": quoted(entry.tag)}
