@@ -1,0 +1,120 @@
+"""Runs one component: start it, wait until it is ready, know when it ends, stop it for good.
+
+Children write to their log files themselves, not through a pipe: so they survive a supervisor that is killed,
+and no request waits for a log. Each is the leader of its own session, so that the terminal's Ctrl-C reaches
+the supervisor alone and a whole group can be ended at once.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+from midrise.topology import processes
+from midrise.topology.component import Component
+from midrise.topology.errors import CannotStart
+
+LOOK_EVERY_S = 0.01
+TAIL_BYTES = 64 * 1024
+TELLING_WORDS = ("PANIC", "FATAL", "[emerg]", "No space left on device")
+
+
+class Child:
+    """A process that runs a component, from its start to its end."""
+
+    def __init__(self, component: Component, *, logs: Path) -> None:
+        self.component = component
+        self.log = logs / f"{component.name}.log"
+        self._process: asyncio.subprocess.Process | None = None
+        self._log_start = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process's number while it runs."""
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    async def start(self) -> int:
+        """Start the program; it need not be ready yet. Returns its process number."""
+        await self.component.prepare()
+        account = self.component.account
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            self._log_start = os.fstat(descriptor).st_size
+            self._process = await asyncio.create_subprocess_exec(
+                *account.prefix,
+                *self.component.command(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=descriptor,
+                stderr=descriptor,
+                env=self.component.environment(),
+                start_new_session=True,
+                user=account.user_id,
+                group=account.group_id,
+                extra_groups=None if account.user_id is None else [],
+            )
+        finally:
+            os.close(descriptor)
+        return self._process.pid
+
+    async def ready(self) -> None:
+        """Wait until the program does its work; raises CannotStart if it ends before, or takes too long."""
+        limit = time.monotonic() + self.component.start_limit_s
+        while time.monotonic() < limit:
+            pid = self.pid
+            if pid is None:
+                raise CannotStart(self._why_it_ended())
+            if await self.component.is_ready(pid):
+                return
+            if self.component.is_beyond_repair(self.output()):
+                raise CannotStart(f"{self.component.name} can't go on: {self._last_words()}")
+            await asyncio.sleep(LOOK_EVERY_S)
+        seconds = f"{self.component.start_limit_s:.0f} seconds"
+        raise CannotStart(f"{self.component.name} was not ready after {seconds}; see {self.log}")
+
+    async def ended(self) -> int:
+        """Wait for the end of the process. Returns its exit code, or minus the number of a signal."""
+        if self._process is None:
+            return 0
+        return await self._process.wait()
+
+    async def stop(self) -> None:
+        """End the process as it likes to be ended, or by force when it takes too long."""
+        process = self._process
+        if process is None:
+            return
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(self.component.stop_signal)
+            try:
+                await asyncio.wait_for(process.wait(), self.component.stop_limit_s)
+            except TimeoutError:
+                processes.signal_group(process.pid, signal.SIGKILL)
+                await process.wait()
+        processes.signal_group(process.pid, signal.SIGKILL)
+        self.component.clear()
+
+    def output(self) -> str:
+        """What the program has printed since it was started; the end of it, if that is long."""
+        try:
+            with self.log.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                # A log that was cut since then begins at 0 again.
+                start = self._log_start if self._log_start <= size else 0
+                file.seek(max(start, size - TAIL_BYTES))
+                return file.read().decode(errors="replace")
+        except OSError:
+            return ""
+
+    def _why_it_ended(self) -> str:
+        code = self._process.returncode if self._process else None
+        how = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
+        return f"{self.component.name} ended while it was starting ({how}): {self._last_words()}"
+
+    def _last_words(self) -> str:
+        lines = [line.strip() for line in self.output().splitlines() if line.strip()]
+        telling = [line for line in lines if any(word in line for word in TELLING_WORDS)]
+        if not lines:
+            return f"it said nothing; see {self.log}"
+        return f"{(telling or lines)[-1]} (more in {self.log})"

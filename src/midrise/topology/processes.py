@@ -1,0 +1,84 @@
+"""Facts about processes of this machine, told apart from later ones that got the same number.
+
+Linux tells them under /proc; elsewhere ``ps`` is asked.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+PROC = Path("/proc/self/stat")
+
+
+def start_mark(pid: int) -> str | None:
+    """What tells this process from any other that ever had its number; None if there is no such process."""
+    stat = _proc_stat(pid)
+    if stat is not None:
+        return None if stat[0] == "Z" else stat[19]
+    return None if PROC.exists() else _ps(pid, "lstart")
+
+
+def is_same(pid: int, mark: str) -> bool:
+    """Whether the process that once had this mark still lives."""
+    return start_mark(pid) == mark
+
+
+def children_of(pid: int) -> set[int]:
+    """The numbers of a process's living children."""
+    try:
+        return {int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+    except OSError:
+        return set() if PROC.exists() else _ps_children(pid)
+
+
+def working_in(folder: Path) -> set[int]:
+    """The processes whose working folder this is; none where the system doesn't tell."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if entry.readlink() == folder:
+                found.add(int(entry.parent.name))
+    return found
+
+
+def signal_group(group_id: int, number: signal.Signals) -> bool:
+    """Send a signal to a process group; whether there was one."""
+    try:
+        os.killpg(group_id, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def group_lives(group_id: int) -> bool:
+    """Whether a process group still has members (also ones that nobody has waited for)."""
+    try:
+        os.killpg(group_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _proc_stat(pid: int) -> list[str] | None:
+    """The fields of /proc/<pid>/stat from the state on (proc(5): field 3 is the state, 22 the start time)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+
+
+def _ps(pid: int, field: str) -> str | None:
+    answer = subprocess.run(  # noqa: S603  fixed words and a number
+        ["/bin/ps", "-o", f"{field}=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip() or None
+
+
+def _ps_children(pid: int) -> set[int]:
+    answer = subprocess.run(["/bin/ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=False)
+    pairs = (line.split() for line in answer.stdout.splitlines())
+    return {int(child) for child, parent in pairs if int(parent) == pid}
