@@ -1,0 +1,116 @@
+"""The cache as the rest sees it: it answers within its budget, or it is away and costs nothing.
+
+A cache may vanish, hang or talk nonsense at any moment. To a caller all of these are one thing,
+`CacheUnavailable`, and after the first the others learn it at once instead of waiting as well.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from redis.exceptions import NoScriptError, RedisError
+
+from midrise.foundation.cache.connection import open_connections
+from midrise.foundation.cache.settings import CacheSettings
+
+log = structlog.get_logger()
+
+Argument = bytes | str | int | float
+
+
+class CacheUnavailable(Exception):
+    """The cache is away, too slow, or answers what makes no sense. Never shown to a client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script that the server runs in one piece and in one round trip."""
+
+    source: str
+    sha1: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # The protocol names scripts by SHA-1; nothing here rests on its strength.
+        digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+        object.__setattr__(self, "sha1", digest)
+
+
+class ValkeyCache:
+    """A Valkey or Redis server by URL. Every call raises `CacheUnavailable` where there is no good answer."""
+
+    def __init__(self, settings: CacheSettings) -> None:
+        self._settings = settings
+        self._connections = open_connections(settings)
+        self._client = self._connections[0]
+        self._places = asyncio.Semaphore(settings.most_connections)
+        self._is_away = False
+        self._resting_until = 0.0
+
+    @property
+    def is_away(self) -> bool:
+        """Whether the last call that reached for the cache failed."""
+        return self._is_away
+
+    async def execute(self, *command: Argument) -> Any:
+        """Run one command and return its answer as redis-py reads it; texts are bytes."""
+        self._refuse_while_resting()
+        return await self._call(*command)
+
+    async def run(self, script: Script, *, keys: Sequence[str], arguments: Sequence[Argument] = ()) -> Any:
+        """Run a script by its digest; its text goes over the line only where the server doesn't know it yet."""
+        self._refuse_while_resting()
+        try:
+            return await self._call("EVALSHA", script.sha1, len(keys), *keys, *arguments)
+        except NoScriptError:
+            return await self._call("EVAL", script.source, len(keys), *keys, *arguments)
+
+    async def ping(self) -> None:
+        """Ask whether it is there, also while it is left alone; a good answer ends that at once."""
+        answer = await self._call("PING")
+        if answer is not True:
+            raise self.distrust(answer)
+
+    def distrust(self, answer: object) -> CacheUnavailable:
+        """The error to raise for an answer that makes no sense; the cache is left alone for a while."""
+        self._rest(reason=f"unexpected answer of type {type(answer).__name__}")
+        return CacheUnavailable("The cache gave an answer that makes no sense")
+
+    async def close(self) -> None:
+        for connection in self._connections:
+            await connection.aclose()
+
+    def _refuse_while_resting(self) -> None:
+        if not self._is_away:
+            return
+        now = time.monotonic()
+        if now < self._resting_until:
+            raise CacheUnavailable("The cache was away a moment ago")
+        # This call tries; until it knows, the others go on without the cache.
+        self._resting_until = now + self._settings.rest_seconds
+
+    async def _call(self, *command: Argument) -> Any:
+        try:
+            async with asyncio.timeout(self._settings.call_budget_seconds), self._places:
+                answer = await self._client.execute_command(*command)
+        except NoScriptError:
+            raise
+        except (RedisError, OSError, TimeoutError) as error:
+            self._rest(reason=type(error).__name__)
+            raise CacheUnavailable(f"The cache failed: {type(error).__name__}") from error
+        self._come_back()
+        return answer
+
+    def _rest(self, *, reason: str) -> None:
+        self._resting_until = time.monotonic() + self._settings.rest_seconds
+        if not self._is_away:
+            self._is_away = True
+            log.warning("cache.away", endpoint=str(self._settings.endpoint), reason=reason)
+
+    def _come_back(self) -> None:
+        if self._is_away:
+            self._is_away = False
+            log.info("cache.back", endpoint=str(self._settings.endpoint))

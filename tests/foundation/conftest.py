@@ -1,0 +1,110 @@
+"""A real Valkey: one for all tests, and servers of their own for the tests that break them."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from midrise.topology.binaries import find_valkey
+
+
+class ValkeyServer:
+    """A Valkey on a Unix socket and a TCP port that a test may stop, freeze and start again."""
+
+    def __init__(self, folder: Path, *options: str, sentinel_config: str | None = None) -> None:
+        self.socket = folder / "valkey.sock"
+        self.url = f"unix://{self.socket}"
+        self.port = free_port()
+        arguments = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(folder), *options]
+        if sentinel_config is None:
+            arguments += ["--unixsocket", str(self.socket), "--save", "", "--appendonly", "no"]
+        else:
+            config = folder / "sentinel.conf"
+            config.write_text(sentinel_config)
+            arguments = [str(config), "--sentinel", *arguments]
+        self._command = [str(find_valkey()), *arguments]
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 20
+        while not answers(self.port):
+            assert self._process.poll() is None, "valkey-server ended at once"
+            assert time.monotonic() < deadline, "valkey-server does not answer"
+            time.sleep(0.005)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        os.kill(self._process.pid, number)
+
+
+def answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return bool(connection.recv(64))
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Path]:
+    """A private folder with a path short enough for sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="midrise-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def valkey_url(short_folder: Path) -> Iterator[str]:
+    """The URL of a running Valkey that all tests share: each uses keys of its own."""
+    folder = short_folder / "shared"
+    folder.mkdir()
+    server = ValkeyServer(folder)
+    server.start()
+    yield server.url
+    server.kill()
+
+
+@pytest.fixture
+def start_valkey(short_folder: Path) -> Iterator[Callable[..., ValkeyServer]]:
+    """Starts servers that the test may break; given options go to valkey-server."""
+    servers: list[ValkeyServer] = []
+
+    def start(*options: str, sentinel_config: str | None = None) -> ValkeyServer:
+        folder = short_folder / secrets.token_hex(4)
+        folder.mkdir()
+        server = ValkeyServer(folder, *options, sentinel_config=sentinel_config)
+        servers.append(server)
+        server.start()
+        return server
+
+    yield start
+    for server in servers:
+        server.kill()
