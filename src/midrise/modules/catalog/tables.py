@@ -1,7 +1,7 @@
 """The catalogue's tables.
 
 ``name_sort`` is what `products.model.name_sort_of` makes of the name, ``slug`` what a client gave or
-`products.model.slug_of` made: whoever writes rows here makes them with these. ``version`` counts the changes of
+`slugs.slug_of` made: whoever writes rows here makes them with these. ``version`` counts the changes of
 the product itself, ``stock_version`` those of its stock; together they are its entity tag.
 """
 
