@@ -2,6 +2,7 @@
 
 import pytest
 
+from midrise.foundation.errors import Unavailable
 from midrise.foundation.security.secrets import MasterSecret, SealBroken
 from midrise.foundation.security.signing_keys import (
     KeyRing,
@@ -67,6 +68,14 @@ def test_a_ring_refuses_the_same_key_twice():
     key = current()
     with pytest.raises(ValueError, match="same id"):
         KeyRing([key, key.moved_to(KeyState.RETIRED)])
+
+
+def test_a_ring_without_keys_is_unavailable_until_they_are_loaded():
+    ring = KeyRing()
+    with pytest.raises(Unavailable):
+        ring.jwks()
+    ring.swap([current()])
+    assert ring.jwks()["keys"]
 
 
 def test_a_swap_that_is_refused_leaves_the_ring_as_it_was():

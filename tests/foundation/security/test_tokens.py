@@ -9,7 +9,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from midrise.foundation import clock
-from midrise.foundation.errors import Unauthenticated
+from midrise.foundation.errors import Unauthenticated, Unavailable
 from midrise.foundation.ids import new_id
 from midrise.foundation.security.signing_keys import (
     KeyRing,
@@ -72,6 +72,15 @@ def test_another_service_verifies_it_with_the_published_keys():
     token = tokens.issue(USER, SESSION)
     read = jwt.decode(token, KeySet.import_key_set(ring.jwks()), algorithms=["EdDSA"])
     assert read.claims["sub"] == str(USER)
+
+
+def test_before_the_keys_are_loaded_nobody_is_told_that_a_token_is_wrong():
+    token = tokens_with(current())[0].issue(USER, SESSION)
+    waiting = AccessTokens(NO_LEEWAY, KeyRing())
+    with pytest.raises(Unavailable):
+        waiting.verify(token)
+    with pytest.raises(Unavailable):
+        waiting.issue(USER, SESSION)
 
 
 def test_a_token_ends_when_it_says():

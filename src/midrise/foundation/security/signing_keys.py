@@ -14,6 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.jwk import OKPKey
 
+from midrise.foundation.errors import Unavailable
 from midrise.foundation.security.secrets import MasterSecret, SealBroken
 
 ALGORITHM = "EdDSA"  # RFC 8037; the newer name `Ed25519` (RFC 9864) is still unknown to most verifiers
@@ -91,22 +92,26 @@ class RingKeys:
 class KeyRing:
     """The keys that are in force in this process; exchanged as a whole when they change in the database."""
 
-    def __init__(self, keys: Iterable[SigningKey]) -> None:
-        self._keys = RingKeys(keys)
+    def __init__(self, keys: Iterable[SigningKey] = ()) -> None:
+        first = tuple(keys)
+        self._keys = RingKeys(first) if first else None
 
     @property
     def keys(self) -> RingKeys:
+        """The present keys. Raises `Unavailable` before they were loaded."""
+        if self._keys is None:
+            raise Unavailable
         return self._keys
 
     def swap(self, keys: Iterable[SigningKey]) -> None:
         """Put other keys in force, at once and for all. The same keys again change nothing."""
         fresh = RingKeys(keys)
-        if fresh.keys != self._keys.keys:
+        if self._keys is None or fresh.keys != self._keys.keys:
             self._keys = fresh
 
     def jwks(self) -> Mapping[str, Any]:
         """The public keys, as other services read them: next, current and retired ones."""
-        return self._keys.jwks
+        return self.keys.jwks
 
 
 def token_header(kid: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from joserfc.jws import JWSRegistry
 from midrise.foundation import clock
 from midrise.foundation.errors import Unauthenticated
 from midrise.foundation.ids import new_id
-from midrise.foundation.security.signing_keys import ALGORITHM, KeyRing
+from midrise.foundation.security.signing_keys import ALGORITHM, KeyRing, RingKeys
 
 LARGEST_TOKEN_BYTES = 4096
 
@@ -60,14 +60,14 @@ class AccessTokens:
         self._settings = settings
         self._ring = ring
         self._remembered: OrderedDict[bytes, AccessClaims] = OrderedDict()
-        self._remembered_under = ring.keys
+        self._remembered_under: RingKeys | None = None
 
     @property
     def lifetime_seconds(self) -> int:
         return self._settings.lifetime_seconds
 
     def issue(self, user_id: UUID, session_id: UUID) -> str:
-        """A token for the user's session, signed by the current key."""
+        """A token for the session, signed by the current key. Raises `Unavailable` where none is loaded."""
         issued_at = int(clock.timestamp())
         claims = {
             "iss": self._settings.issuer,
@@ -85,8 +85,9 @@ class AccessTokens:
         )
 
     def verify(self, token: str) -> AccessClaims:
-        """What the token says, if a key of the ring signed it and it is in force. Raises `Unauthenticated`.
+        """What the token says, if a key of the ring signed it and it is in force.
 
+        Raises `Unauthenticated`, and `Unavailable` before the keys are loaded: nobody is logged out by that.
         Nothing is asked of the database or the cache: whether the session still stands is another question.
         """
         if len(token) > LARGEST_TOKEN_BYTES or not token.isascii():
@@ -101,9 +102,10 @@ class AccessTokens:
         return claims
 
     def _recall(self, digest: bytes) -> AccessClaims | None:
-        if self._remembered_under is not self._ring.keys:
+        keys = self._ring.keys
+        if self._remembered_under is not keys:
             self._remembered.clear()
-            self._remembered_under = self._ring.keys
+            self._remembered_under = keys
         claims = self._remembered.get(digest)
         if claims is not None:
             self._remembered.move_to_end(digest)

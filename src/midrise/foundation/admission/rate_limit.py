@@ -1,0 +1,130 @@
+"""Rate limits by the generic cell rate algorithm: one number for each caller, exact, with nothing to sweep.
+
+GCRA is from ITU-T I.371, annex A. A caller has a theoretical arrival time: when the next request would come at
+an even pace. Each request moves it on by one interval; a caller who would be further ahead of now than the
+tolerance has to wait.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from midrise.foundation.admission.limits import LimitName, RateLimit, RateLimits, RateVerdict
+from midrise.foundation.cache import CacheUnavailable, Script, ValkeyCache
+
+_SCRIPT = Script(Path(__file__).with_name("rate_limit.lua").read_text(encoding="utf-8"))
+
+
+class RateLimiter(Protocol):
+    """Counts one request of a caller against a limit."""
+
+    async def spend(self, limit: LimitName, caller_key: str) -> RateVerdict | None:
+        """The verdict on one more request; None where the limit is off."""
+        ...
+
+
+class ValkeyRateLimiter:
+    """Counts on the cache, so that all instances share the limit. Raises `CacheUnavailable`."""
+
+    def __init__(self, cache: ValkeyCache, limits: RateLimits) -> None:
+        self._cache = cache
+        self._limits = limits
+
+    async def spend(self, limit: LimitName, caller_key: str) -> RateVerdict | None:
+        rule = _rule(self._limits, limit)
+        if rule is None:
+            return None
+        answer = await self._cache.run(
+            _SCRIPT,
+            keys=[f"midrise:rate:{limit.value}:{caller_key}"],
+            arguments=[rule.interval_us, rule.tolerance_us],
+        )
+        if not _makes_sense(answer, rule):
+            raise self._cache.distrust(answer)
+        allowed, ahead_us = answer
+        return _verdict(limit, rule, allowed=allowed == 1, ahead_us=ahead_us)
+
+
+class LocalRateLimiter:
+    """Counts in this process alone. It keeps the `most_callers` last seen, so its memory is bounded: whoever
+    is pushed out by a crowd starts afresh."""
+
+    def __init__(
+        self,
+        limits: RateLimits,
+        *,
+        most_callers: int = 20_000,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._limits = limits
+        self._most_callers = most_callers
+        self._monotonic_ns = monotonic_ns
+        self._arrivals: OrderedDict[tuple[LimitName, str], int] = OrderedDict()
+
+    async def spend(self, limit: LimitName, caller_key: str) -> RateVerdict | None:
+        rule = _rule(self._limits, limit)
+        if rule is None:
+            return None
+        now_us = self._monotonic_ns() // 1000
+        key = (limit, caller_key)
+        arrival_us = max(self._arrivals.get(key, now_us), now_us)
+        allowed = arrival_us + rule.interval_us - now_us <= rule.tolerance_us
+        if allowed:
+            arrival_us += rule.interval_us
+            self._arrivals[key] = arrival_us
+            self._arrivals.move_to_end(key)
+            self._forget(now_us)
+        return _verdict(limit, rule, allowed=allowed, ahead_us=arrival_us - now_us)
+
+    def _forget(self, now_us: int) -> None:
+        oldest = next(iter(self._arrivals.items()))
+        if oldest[1] <= now_us or len(self._arrivals) > self._most_callers:
+            del self._arrivals[oldest[0]]
+
+
+class FallbackRateLimiter:
+    """Counts on the cache, and in this process while the cache is away.
+
+    The local limits hold for each process by itself, so the whole allows as many times more as there are
+    processes: give it stricter rules (`RateLimit.share`) where guessing is to be stopped.
+    """
+
+    def __init__(self, shared: RateLimiter, local: RateLimiter) -> None:
+        self._shared = shared
+        self._local = local
+
+    async def spend(self, limit: LimitName, caller_key: str) -> RateVerdict | None:
+        try:
+            return await self._shared.spend(limit, caller_key)
+        except CacheUnavailable:
+            return await self._local.spend(limit, caller_key)
+
+
+def _rule(limits: RateLimits, limit: LimitName) -> RateLimit | None:
+    return limits[limit] if limit in limits else limits[LimitName.DEFAULT]
+
+
+def _makes_sense(answer: Any, rule: RateLimit) -> bool:
+    match answer:
+        case [0 | 1, int(ahead_us)]:
+            return 0 <= ahead_us <= rule.tolerance_us
+    return False
+
+
+def _verdict(limit: LimitName, rule: RateLimit, *, allowed: bool, ahead_us: int) -> RateVerdict:
+    wait_us = 0 if allowed else ahead_us + rule.interval_us - rule.tolerance_us
+    return RateVerdict(
+        limit=limit,
+        quota=rule.quota,
+        window_seconds=rule.window_seconds,
+        allowed=allowed,
+        remaining=max(0, (rule.tolerance_us - ahead_us) // rule.interval_us) if allowed else 0,
+        reset_seconds=_seconds(ahead_us),
+        retry_after_seconds=_seconds(wait_us),
+    )
+
+
+def _seconds(microseconds: int) -> int:
+    return -(-microseconds // 1_000_000)
