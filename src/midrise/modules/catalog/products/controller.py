@@ -4,17 +4,16 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter, RequestBody
 
 from midrise.foundation.http.access import ANYONE, needs
 from midrise.foundation.http.current import SERVICE, CurrentActor
-from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, is_known, quoted
+from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, resource_answer
 from midrise.foundation.http.listing import CurrentListing, ListOf
 from midrise.foundation.http.parameters import Cursor, Limit
 from midrise.foundation.money import LARGEST_AMOUNT
 from midrise.modules.catalog.products.model import (
     PRODUCTS_WRITE,
-    Product,
     ProductFilter,
     ProductSort,
     ProductStatus,
@@ -32,28 +31,27 @@ from midrise.modules.catalog.products.schemas import (
 from midrise.modules.catalog.products.service import Products
 from midrise.modules.catalog.slugs import LONGEST_SLUG
 
-ProductId = Annotated[UUID, Parameter(description="The product's id")]
-SlugInPath = Annotated[str, Parameter(min_length=1, max_length=LONGEST_SLUG, description="The product's slug")]
+ProductsService = Annotated[Products, SERVICE]
+ProductId = Annotated[UUID, PathParameter(description="The product's id")]
+SlugInPath = Annotated[
+    str, PathParameter(min_length=1, max_length=LONGEST_SLUG, description="The product's slug")
+]
 OfStatus = Annotated[
     ProductStatus | None,
-    Parameter(query="status", description="Without `products:write` there are only active ones"),
+    QueryParameter(description="Without `products:write` there are only active ones"),
 ]
 PriceMin = Annotated[
     int | None,
-    Parameter(query="price_min", ge=0, le=LARGEST_AMOUNT, description="From this amount on, in minor units"),
+    QueryParameter(ge=0, le=LARGEST_AMOUNT, description="From this amount on, in minor units"),
 ]
 PriceMax = Annotated[
     int | None,
-    Parameter(query="price_max", ge=0, le=LARGEST_AMOUNT, description="Up to this amount, in minor units"),
+    QueryParameter(ge=0, le=LARGEST_AMOUNT, description="Up to this amount, in minor units"),
 ]
-InCurrency = Annotated[
-    str | None, Parameter(query="currency", pattern="^[A-Z]{3}$", description="Priced in this currency")
-]
-InStock = Annotated[
-    bool | None, Parameter(query="in_stock", description="Whether there is some left to be sold")
-]
+InCurrency = Annotated[str | None, QueryParameter(pattern="^[A-Z]{3}$", description="Priced in this currency")]
+InStock = Annotated[bool | None, QueryParameter(description="Whether there is some left to be sold")]
 SortBy = Annotated[
-    ProductSort, Parameter(query="sort", description="`-` turns an order round; newest first if left out")
+    ProductSort, QueryParameter(description="`-` turns an order round; newest first if left out")
 ]
 
 
@@ -67,7 +65,7 @@ class ProductsController(Controller):
     async def list_products(
         self,
         actor: CurrentActor,
-        products: Annotated[Products, SERVICE],
+        products: ProductsService,
         listing: CurrentListing,
         limit: Limit,
         cursor: Cursor = None,
@@ -88,32 +86,38 @@ class ProductsController(Controller):
     async def get_product(
         self,
         actor: CurrentActor,
-        products: Annotated[Products, SERVICE],
+        products: ProductsService,
         product_id: ProductId,
         if_none_match: IfNoneMatch = None,
     ) -> Response[ProductShown]:
         """A draft or an archived product is not found without `products:write`."""
-        return _answer(await products.get_product(actor, product_id), if_none_match)
+        product = await products.get_product(actor, product_id)
+        return resource_answer(product_shown(product), tag=product.tag, if_none_match=if_none_match)
 
     @get("/by-slug/{slug:str}", access=ANYONE, summary="Read a product by its slug")
     async def get_product_by_slug(
         self,
         actor: CurrentActor,
-        products: Annotated[Products, SERVICE],
+        products: ProductsService,
         slug: SlugInPath,
         if_none_match: IfNoneMatch = None,
     ) -> Response[ProductShown]:
         """As by its id."""
-        return _answer(await products.get_product_by_slug(actor, slug), if_none_match)
+        product = await products.get_product_by_slug(actor, slug)
+        return resource_answer(product_shown(product), tag=product.tag, if_none_match=if_none_match)
 
     @post(access=needs(PRODUCTS_WRITE), summary="Create a product", errors=(SkuTaken, SlugTaken))
     async def create_product(
-        self, actor: CurrentActor, products: Annotated[Products, SERVICE], data: ProductToCreate
+        self, actor: CurrentActor, products: ProductsService, data: RequestBody[ProductToCreate]
     ) -> Response[ProductShown]:
         """A slug that is made from the name and already taken gets a suffix; one that is given is refused."""
         product = await products.create(actor, new_product(data))
-        headers = {"etag": quoted(product.tag), "location": f"/v1/products/{product.id}"}
-        return Response(product_shown(product), status_code=201, headers=headers)
+        return resource_answer(
+            product_shown(product),
+            tag=product.tag,
+            status_code=201,
+            location=f"/v1/products/{product.id}",
+        )
 
     @patch(
         "/{product_id:uuid}",
@@ -124,31 +128,24 @@ class ProductsController(Controller):
     async def change_product(
         self,
         actor: CurrentActor,
-        products: Annotated[Products, SERVICE],
+        products: ProductsService,
         product_id: ProductId,
-        data: ProductToChange,
+        data: RequestBody[ProductToChange],
         if_match: IfMatch = None,
     ) -> Response[ProductShown]:
         """JSON Merge Patch (RFC 7396). A change that changes nothing leaves the `ETag` as it is."""
         product = await products.change(
             actor, product_id, changes=product_changes(data), expected=expected(if_match)
         )
-        return _answer(product)
+        return resource_answer(product_shown(product), tag=product.tag)
 
     @delete("/{product_id:uuid}", access=needs(PRODUCTS_WRITE), summary="Delete a product")
     async def delete_product(
         self,
         actor: CurrentActor,
-        products: Annotated[Products, SERVICE],
+        products: ProductsService,
         product_id: ProductId,
         if_match: IfMatch = None,
     ) -> None:
         """For good; to take it out of sight alone, set its `status` to `archived`."""
         await products.delete(actor, product_id, expected=expected(if_match))
-
-
-def _answer(product: Product, if_none_match: str | None = None) -> Response[ProductShown]:
-    headers = {"etag": quoted(product.tag)}
-    if is_known(if_none_match, product.tag):
-        return Response(None, status_code=304, headers=headers)  # type: ignore[arg-type]  # 304 has no body
-    return Response(product_shown(product), headers=headers)

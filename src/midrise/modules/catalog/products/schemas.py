@@ -22,8 +22,8 @@ from midrise.modules.catalog.slugs import LONGEST_SLUG
 _END = r"$(?!\n)"
 """The end of the text. A lone ``$`` would let a line feed stand behind it (Python's `re`, not ECMA-262)."""
 
-_LARGEST_INTEGER = 2**53 - 1
-_LARGEST_FLOAT = 1e15
+_LARGEST_NUMBER = 2**53 - 1
+"""The largest whole number that every JSON reader keeps exact (RFC 8259, section 6)."""
 
 Sku = Annotated[
     str,
@@ -40,7 +40,7 @@ Name = Annotated[
     Meta(
         min_length=1,
         max_length=LONGEST_NAME,
-        pattern=rf"^\S(.*\S)?{_END}",
+        pattern=rf"^(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+(?<!\s){_END}",
         description="One line, without spaces around it",
         examples=["Blue mug, 350 ml"],
     ),
@@ -63,8 +63,8 @@ Status = Annotated[
 AttributeName = Annotated[str, Meta(min_length=1, max_length=64)]
 AttributeValue = (
     Annotated[str, Meta(max_length=1000)]
-    | Annotated[int, Meta(ge=-_LARGEST_INTEGER, le=_LARGEST_INTEGER)]
-    | Annotated[float, Meta(ge=-_LARGEST_FLOAT, le=_LARGEST_FLOAT)]
+    | Annotated[int, Meta(ge=-_LARGEST_NUMBER, le=_LARGEST_NUMBER)]
+    | Annotated[float, Meta(ge=-_LARGEST_NUMBER, le=_LARGEST_NUMBER)]
     | bool
 )
 Attributes = Annotated[
@@ -83,7 +83,7 @@ AttributeChanges = Annotated[
         examples=[{"colour": "green", "dishwasher_safe": None}],
     ),
 ]
-Pieces = Annotated[int, Meta(ge=0, examples=[10])]
+Pieces = Annotated[int, Meta(ge=0)]
 
 
 class ProductToCreate(msgspec.Struct, forbid_unknown_fields=True):
@@ -120,9 +120,9 @@ class ProductToChange(msgspec.Struct, forbid_unknown_fields=True):
 class StockShown(msgspec.Struct):
     """Pieces of a product."""
 
-    on_hand: Annotated[Pieces, Meta(description="In the store")]
-    reserved: Annotated[Pieces, Meta(description="Of these, kept for orders")]
-    available: Annotated[Pieces, Meta(description="Of these, still to be sold")]
+    on_hand: Annotated[Pieces, Meta(description="In the store", examples=[10])]
+    reserved: Annotated[Pieces, Meta(description="Of these, kept for orders", examples=[2])]
+    available: Annotated[Pieces, Meta(description="Of these, still to be sold", examples=[8])]
 
 
 class ProductShown(msgspec.Struct):
