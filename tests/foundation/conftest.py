@@ -1,5 +1,7 @@
-"""A real Valkey: one for all tests, and servers of their own for the tests that break them."""
+"""A real Valkey: one for all tests, servers of their own for the tests that break them, and one that lies."""
 
+import asyncio
+import contextlib
 import os
 import secrets
 import shutil
@@ -8,12 +10,14 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from midrise.topology.binaries import find_valkey
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 class ValkeyServer:
@@ -108,3 +112,31 @@ def start_valkey(short_folder: Path) -> Iterator[Callable[..., ValkeyServer]]:
     yield start
     for server in servers:
         server.kill()
+
+
+@pytest.fixture
+def fake_server() -> Callable[[Talk], contextlib.AbstractAsyncContextManager[str]]:
+    """Opens a server that does to each connection what the test says, and gives its URL."""
+    return open_fake_server
+
+
+@contextlib.asynccontextmanager
+async def open_fake_server(talk: Talk) -> AsyncIterator[str]:
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def talk_to_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
+            await talk(reader, writer)
+        writer.close()
+
+    server = await asyncio.start_server(talk_to_one, "127.0.0.1", 0)
+    try:
+        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from structlog.testing import capture_logs
@@ -15,7 +15,6 @@ from midrise.foundation.cache.settings import CacheSettings
 pytestmark = pytest.mark.anyio
 
 FOR_EVER = 3600.0
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @contextlib.asynccontextmanager
@@ -26,29 +25,6 @@ async def open_cache(url: str, **changes: float) -> AsyncIterator[ValkeyCache]:
         yield cache
     finally:
         await cache.close()
-
-
-@contextlib.asynccontextmanager
-async def fake_server(handle: Handler) -> AsyncIterator[str]:
-    """A server that does to each connection what the test says."""
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def handle_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
-        with contextlib.suppress(ConnectionError, asyncio.CancelledError):
-            await handle(reader, writer)
-        writer.close()
-
-    server = await asyncio.start_server(handle_one, "127.0.0.1", 0)
-    try:
-        yield f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def ping_until_well(cache: ValkeyCache) -> None:
@@ -110,7 +86,7 @@ async def test_after_a_failure_the_others_do_not_wait(start_valkey):
         server.thaw()
 
 
-async def test_one_call_tries_again_while_the_others_go_on_without():
+async def test_one_call_tries_again_while_the_others_go_on_without(fake_server):
     reached = 0
 
     async def hang(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
@@ -159,7 +135,7 @@ JUNK = [
 
 
 @pytest.mark.parametrize("junk", JUNK, ids=[repr(junk[:24]) for junk in JUNK])
-async def test_nonsense_is_unavailable(junk):
+async def test_nonsense_is_unavailable(fake_server, junk):
     async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(junk)
@@ -172,7 +148,7 @@ async def test_nonsense_is_unavailable(junk):
         assert cache.is_away
 
 
-async def test_a_server_that_talks_without_end_is_unavailable():
+async def test_a_server_that_talks_without_end_is_unavailable(fake_server):
     async def flood(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"$500000000\r\n")
         while True:

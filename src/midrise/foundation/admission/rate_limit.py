@@ -68,6 +68,7 @@ class LocalRateLimiter:
         if rule is None:
             return None
         now_us = self._monotonic_ns() // 1000
+        self._forget(now_us)
         key = (limit, caller_key)
         arrival_us = max(self._arrivals.get(key, now_us), now_us)
         allowed = arrival_us + rule.interval_us - now_us <= rule.tolerance_us
@@ -75,13 +76,14 @@ class LocalRateLimiter:
             arrival_us += rule.interval_us
             self._arrivals[key] = arrival_us
             self._arrivals.move_to_end(key)
-            self._forget(now_us)
         return _verdict(limit, rule, allowed=allowed, ahead_us=arrival_us - now_us)
 
     def _forget(self, now_us: int) -> None:
-        oldest = next(iter(self._arrivals.items()))
-        if oldest[1] <= now_us or len(self._arrivals) > self._most_callers:
-            del self._arrivals[oldest[0]]
+        while self._arrivals:
+            caller, arrival_us = next(iter(self._arrivals.items()))
+            if arrival_us > now_us and len(self._arrivals) < self._most_callers:
+                return
+            del self._arrivals[caller]
 
 
 class FallbackRateLimiter:
