@@ -1,0 +1,1 @@
+"""Filling the catalogue with many products at once, by COPY."""
