@@ -6,15 +6,14 @@ from litestar import Controller, Response, delete, get, put
 from litestar.params import PathParameter, RequestBody
 
 from midrise.foundation.http.access import ANYONE, needs
-from midrise.foundation.http.current import SERVICE, CurrentActor
-from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, is_known, quoted
+from midrise.foundation.http.current import CurrentActor, Injected
+from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, resource_answer
 from midrise.foundation.http.listing import CurrentListing, ListOf
 from midrise.foundation.http.parameters import Cursor, Limit
-from midrise.modules.config.values.model import ConfigEntry
 from midrise.modules.config.values.schemas import ConfigEntryShown, NewConfigValue, entry_shown
 from midrise.modules.config.values.service import Configuration
 
-ConfigurationService = Annotated[Configuration, SERVICE]
+ConfigurationService = Injected[Configuration]
 Key = Annotated[
     str, PathParameter(min_length=1, max_length=200, description="The key, such as `registration.open`")
 ]
@@ -46,12 +45,10 @@ class ConfigController(Controller):
         actor: CurrentActor,
         key: Key,
         if_none_match: IfNoneMatch = None,
-    ) -> Response[ConfigEntryShown] | Response[None]:
+    ) -> Response[ConfigEntryShown]:
         """What is in force for a key. Without `config:read` only public keys exist."""
         entry = await configuration.get_entry(actor, key)
-        if is_known(if_none_match, entry.tag):
-            return Response(None, status_code=304, headers=_headers(entry))
-        return Response(entry_shown(entry), headers=_headers(entry))
+        return resource_answer(entry_shown(entry), tag=entry.tag, if_none_match=if_none_match)
 
     @put("/{key:str}", access=needs("config:write"), summary="Set a configuration value")
     async def set_config(
@@ -64,7 +61,7 @@ class ConfigController(Controller):
     ) -> Response[ConfigEntryShown]:
         """In force with the next request, on every instance. The value must be of the key's type."""
         entry = await configuration.set_value(actor, key, value=data.value, expected=expected(if_match))
-        return Response(entry_shown(entry), headers=_headers(entry))
+        return resource_answer(entry_shown(entry), tag=entry.tag)
 
     @delete("/{key:str}", access=needs("config:write"), summary="Go back to the default")
     async def reset_config(
@@ -76,7 +73,3 @@ class ConfigController(Controller):
     ) -> None:
         """The default is in force with the next request, on every instance."""
         await configuration.reset(actor, key, expected=expected(if_match))
-
-
-def _headers(entry: ConfigEntry) -> dict[str, str]:
-    return {"etag": quoted(entry.tag)}

@@ -8,7 +8,7 @@ from midrise.foundation.actor import Actor
 from midrise.foundation.database import Database, ReadUnit, WriteUnit
 from midrise.foundation.errors import NotFound
 from midrise.foundation.module import ConfigKey, ConfigValue
-from midrise.foundation.paging import Page, PageRequest, page_of
+from midrise.foundation.paging import Page, PageRequest, page_of_sorted
 from midrise.foundation.versions import Expected
 from midrise.modules.audit import AuditTrail
 from midrise.modules.config.values.model import (
@@ -50,9 +50,8 @@ class Configuration:
 
     async def list_entries(self, actor: Actor, page: PageRequest) -> Page[ConfigEntry]:
         """What the caller may see, by key."""
-        behind = page.after[0] if page.after else ""
-        shown = [key for key in self._keys.values() if _may_see(actor, key) and key.key > str(behind)]
-        found = page_of(shown[: page.limit + 1], page, lambda key: (key.key,))
+        seen = [key for key in self._keys.values() if _may_see(actor, key)]
+        found = page_of_sorted(seen, page, key=lambda key: key.key)
         async with self._database.read() as unit:
             stored = await self._values.find_many(unit, [key.key for key in found.rows])
         return found.map(lambda key: entry_of(key, stored.get(key.key, StoredValue())))
