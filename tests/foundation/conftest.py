@@ -1,4 +1,4 @@
-"""A real Valkey: one for all tests, servers of their own for the tests that break them, and one that lies."""
+"""Servers for tests that break them, and one that lies."""
 
 import asyncio
 import contextlib
@@ -86,14 +86,9 @@ def short_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def valkey_url(short_folder: Path) -> Iterator[str]:
+def valkey_url(shared_valkey_url: str) -> str:
     """The URL of a running Valkey that all tests share: each uses keys of its own."""
-    folder = short_folder / "shared"
-    folder.mkdir()
-    server = ValkeyServer(folder)
-    server.start()
-    yield server.url
-    server.kill()
+    return shared_valkey_url
 
 
 @pytest.fixture

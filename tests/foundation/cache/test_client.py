@@ -91,7 +91,7 @@ async def test_a_command_that_the_server_refuses_is_no_answer(cache, key):
 
 
 async def test_a_wrong_database_is_unavailable(valkey_url):
-    cache = ValkeyCache(settings_for(f"{valkey_url}?db=9999"))
+    cache = ValkeyCache(settings_for(f"{valkey_url.partition('?')[0]}?db=9999"))
     with pytest.raises(CacheUnavailable):
         await cache.ping()
     await cache.close()
