@@ -15,7 +15,10 @@ from midrise.foundation.database import ConstraintErrors, Database
 from midrise.foundation.errors import AppError
 from midrise.foundation.jobs import Job
 from midrise.foundation.paging import CursorSigner
-from midrise.foundation.security import BcryptPasswords, MasterSecret
+from midrise.foundation.security.passwords import BcryptPasswords
+from midrise.foundation.security.secrets import MasterSecret
+from midrise.foundation.security.signing_keys import KeyRing
+from midrise.foundation.security.tokens import AccessTokens
 
 Service = TypeVar("Service")
 
@@ -62,14 +65,6 @@ class Services:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenNames:
-    """Who issues access tokens, and for whom."""
-
-    issuer: str
-    audience: str
-
-
-@dataclass(frozen=True, slots=True)
 class House:
     """What every module is built from."""
 
@@ -77,7 +72,8 @@ class House:
     passwords: BcryptPasswords
     master: MasterSecret
     cursors: CursorSigner
-    token_names: TokenNames
+    key_ring: KeyRing
+    access_tokens: AccessTokens
     permissions: Sequence[Permission]
     config_keys: Sequence[ConfigKey[ConfigValue]]
     services: Services

@@ -46,6 +46,13 @@ def page_of(rows: Sequence[Row], request: PageRequest, keys: Callable[[Row], tup
     return Page(shown, keys(shown[-1]))
 
 
+def page_of_sorted(rows: Sequence[Row], request: PageRequest, *, key: Callable[[Row], str]) -> Page[Row]:
+    """The page in ``rows`` that are all in memory, sorted by ``key``."""
+    after = request.after[0] if request.after else None
+    behind = [row for row in rows if after is None or key(row) > str(after)]
+    return page_of(behind[: request.limit + 1], request, lambda row: (key(row),))
+
+
 class CursorSigner:
     """Turns the keys of a row into the opaque cursor of one query, and back.
 

@@ -3,7 +3,7 @@
 from midrise.foundation.database.database import Database
 from midrise.foundation.database.errors import ConstraintErrors, OutcomeUnknown
 from midrise.foundation.database.metadata import metadata
-from midrise.foundation.database.pool import ConnectionPool, PoolSettings
+from midrise.foundation.database.pool import ConnectionPool, PoolSettings, connect
 from midrise.foundation.database.statements import Statement
 from midrise.foundation.database.units import ReadUnit, WriteUnit
 
@@ -16,5 +16,6 @@ __all__ = [
     "ReadUnit",
     "Statement",
     "WriteUnit",
+    "connect",
     "metadata",
 ]

@@ -100,6 +100,15 @@ class ConnectionPool:
             return self._pool
 
 
+async def connect(settings: PoolSettings) -> Any:
+    """A connection of one's own, outside any pool; whoever asks for it closes it."""
+    return await asyncpg.connect(
+        dsn=settings.url,
+        timeout=settings.connect_timeout_seconds,
+        server_settings=_server_settings(settings),
+    )
+
+
 def _server_settings(settings: PoolSettings) -> dict[str, str]:
     return {
         "application_name": settings.process,

@@ -1,17 +1,20 @@
 """What handlers ask for by name: who calls, and the services behind them."""
 
-from typing import Annotated, Any
+from typing import Any, TypeVar
 
 from litestar import Request
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from midrise.foundation.actor import Actor
 
-CurrentActor = Annotated[Actor, Dependency(skip_validation=True)]
-"""The one behind the request: a known user, or a visitor."""
+Value = TypeVar("Value")
 
-SERVICE = Dependency(skip_validation=True)
-"""Marks a parameter of a handler as a service that its module provides: ``Annotated[Users, SERVICE]``."""
+Injected = NamedDependency[SkipValidation[Value]]
+"""A parameter of a handler that is given by its name: ``users: Injected[Users]``."""
+
+CurrentActor = Injected[Actor]
+"""The one behind the request: a known user, or a visitor."""
 
 
 def current_actor(request: Request[Any, Any, Any]) -> Actor:

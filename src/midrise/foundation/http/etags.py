@@ -1,43 +1,28 @@
 """Entity tags and what clients ask of them (RFC 9110, sections 8.8.3 and 13.1)."""
 
 import re
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar, cast
 
-from litestar.params import Parameter
+from litestar import Response
+from litestar.params import HeaderParameter
 
-from midrise.foundation.errors import Fault, FaultCode, InvalidParameters, PreconditionFailed
+from midrise.foundation.errors import Fault, FaultCode, InvalidParameters
+from midrise.foundation.versions import Expected
+
+Shown = TypeVar("Shown")
 
 IfMatch = Annotated[
     str | None,
-    Parameter(
-        header="If-Match", max_length=1000, description="The ETag that the change is for; a stale one is 412"
+    HeaderParameter(
+        name="If-Match", max_length=1000, description="The ETag that the change is for; a stale one is 412"
     ),
 ]
 IfNoneMatch = Annotated[
     str | None,
-    Parameter(header="If-None-Match", max_length=1000, description="The ETag that is known; the same is 304"),
+    HeaderParameter(name="If-None-Match", max_length=1000, description="The ETag that is known; the same is 304"),
 ]
 
 _TAG = re.compile(r'\s*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """The versions of a resource that a change is meant for; None of them named means whatever is there."""
-
-    versions: tuple[str, ...] | None = None
-
-    def check(self, version: str, *, current: str) -> None:
-        """Raises `PreconditionFailed` where the version is not among those expected.
-
-        ``current`` is the whole tag of the present state, for the answer.
-        """
-        if self.versions is None or "*" in self.versions:
-            return
-        # Of a tag of two parts ("version.stock_version") the first decides.
-        if version not in {tag.partition(".")[0] for tag in self.versions}:
-            raise PreconditionFailed(current)
 
 
 def expected(if_match: str | None) -> Expected:
@@ -83,3 +68,20 @@ def _tags(header: str) -> tuple[str, ...]:
         tags.append(match[1])
         position = match.end()
     return tuple(tags)
+
+
+def resource_answer(
+    shown: Shown,
+    *,
+    tag: str,
+    if_none_match: str | None = None,
+    status_code: int = 200,
+    location: str | None = None,
+) -> Response[Shown]:
+    """A resource as the answer, with its ETag; 304 and no body where the client has it already."""
+    headers = {"etag": quoted(tag)}
+    if is_known(if_none_match, tag):
+        return cast("Response[Shown]", Response(None, status_code=304, headers=headers))
+    if location is not None:
+        headers["location"] = location
+    return Response(shown, status_code=status_code, headers=headers)

@@ -1,13 +1,13 @@
 """Lists over HTTP: which page is asked for, and the page as the answer with the way to the next."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from litestar import Request, Response
-from litestar.params import Dependency
 
+from midrise.foundation.http.current import Injected
 from midrise.foundation.paging import CursorSigner, Page, PageRequest
 
 Item = TypeVar("Item")
@@ -52,4 +52,4 @@ class Listing:
         return Response(ListOf(page.rows, cursor), headers={"link": f'<{target}>; rel="next"'})
 
 
-CurrentListing = Annotated[Listing, Dependency(skip_validation=True)]
+CurrentListing = Injected[Listing]

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from litestar import Litestar, Request
 from litestar.exceptions import ValidationException
 from litestar.handlers.base import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import HeaderParameter, QueryParameter
 from litestar.routes import HTTPRoute
 
 from midrise.foundation.errors import (
@@ -18,14 +18,14 @@ from midrise.foundation.errors import (
     UnknownParameter,
 )
 from midrise.foundation.http.faults import fault_of
-from midrise.foundation.paging import LARGEST_LIMIT, USUAL_LIMIT
+from midrise.foundation.paging import LARGEST_LIMIT
 
 Limit = Annotated[
-    int, Parameter(query="limit", ge=1, le=LARGEST_LIMIT, default=USUAL_LIMIT, description="Items on a page")
+    int, QueryParameter(name="limit", ge=1, le=LARGEST_LIMIT, description="Items on a page")
 ]
 Cursor = Annotated[
     str | None,
-    Parameter(query="cursor", max_length=1000, description="`next_cursor` of the page before"),
+    QueryParameter(name="cursor", max_length=1000, description="`next_cursor` of the page before"),
 ]
 
 
@@ -83,8 +83,8 @@ def _parameter_fault(entry: dict[str, Any], handler: BaseRouteHandler) -> Fault 
     fields = handler.parsed_fn_signature.parameters
     field = fields.get(field_name)
     kwarg = field.kwarg_definition if field else None
-    name = getattr(kwarg, "query", None) or getattr(kwarg, "header", None) or field_name
+    name = getattr(kwarg, "name", None) or field_name
     code, arguments = fault_of(str(entry.get("message", "")), field.annotation if field else None)
-    if getattr(kwarg, "header", None):
+    if isinstance(kwarg, HeaderParameter):
         return Fault(code, header=name, arguments=arguments)
     return Fault(code, parameter=name, arguments=arguments)

@@ -11,7 +11,10 @@ Changes = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """One thing that was done: ``resource`` is ``kind:id``, ``action`` is ``kind:verb`` or ``kind:part:verb``."""
+    """One thing that was done.
+
+    ``resource`` is ``kind:id``, ``action`` is ``kind:verb`` or ``kind:part:verb``.
+    """
 
     id: UUID
     created_at: datetime

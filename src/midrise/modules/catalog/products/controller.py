@@ -7,11 +7,12 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import PathParameter, QueryParameter, RequestBody
 
 from midrise.foundation.http.access import ANYONE, needs
-from midrise.foundation.http.current import SERVICE, CurrentActor
+from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, resource_answer
 from midrise.foundation.http.listing import CurrentListing, ListOf
 from midrise.foundation.http.parameters import Cursor, Limit
 from midrise.foundation.money import LARGEST_AMOUNT
+from midrise.foundation.paging import USUAL_LIMIT
 from midrise.modules.catalog.products.model import (
     PRODUCTS_WRITE,
     ProductFilter,
@@ -31,7 +32,7 @@ from midrise.modules.catalog.products.schemas import (
 from midrise.modules.catalog.products.service import Products
 from midrise.modules.catalog.slugs import LONGEST_SLUG
 
-ProductsService = Annotated[Products, SERVICE]
+ProductsService = Injected[Products]
 ProductId = Annotated[UUID, PathParameter(description="The product's id")]
 SlugInPath = Annotated[
     str, PathParameter(min_length=1, max_length=LONGEST_SLUG, description="The product's slug")
@@ -67,7 +68,7 @@ class ProductsController(Controller):
         actor: CurrentActor,
         products: ProductsService,
         listing: CurrentListing,
-        limit: Limit,
+        limit: Limit = USUAL_LIMIT,
         cursor: Cursor = None,
         sort: SortBy = ProductSort.NEWEST,
         status: OfStatus = None,

@@ -10,6 +10,7 @@ from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, resource_answer
 from midrise.foundation.http.listing import CurrentListing, ListOf
 from midrise.foundation.http.parameters import Cursor, Limit
+from midrise.foundation.paging import USUAL_LIMIT
 from midrise.modules.config.values.schemas import ConfigEntryShown, NewConfigValue, entry_shown
 from midrise.modules.config.values.service import Configuration
 
@@ -31,7 +32,7 @@ class ConfigController(Controller):
         configuration: ConfigurationService,
         actor: CurrentActor,
         listing: CurrentListing,
-        limit: Limit,
+        limit: Limit = USUAL_LIMIT,
         cursor: Cursor = None,
     ) -> Response[ListOf[ConfigEntryShown]]:
         """Every key with what is in force, by key: the public ones, and with `config:read` all."""

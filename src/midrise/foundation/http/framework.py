@@ -1,0 +1,70 @@
+"""Litestar, set up once for every module: binding, access, errors, and the services that handlers take."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from litestar import Litestar, Request
+from litestar.di import Provide
+
+from midrise.foundation.http.access import check_access, refuse_undeclared
+from midrise.foundation.http.binding import StrictBody
+from midrise.foundation.http.current import current_actor
+from midrise.foundation.http.listing import Listing
+from midrise.foundation.http.parameters import ParameterCheck
+from midrise.foundation.http.problems import answer_error
+from midrise.foundation.paging import CursorSigner
+
+
+def create_framework(
+    *,
+    handlers: Sequence[Any],
+    services: Mapping[str, object],
+    cursors: CursorSigner,
+    permissions: Iterable[str],
+) -> Litestar:
+    """The framework with these controllers and handlers.
+
+    ``services`` are what handlers take, by the name of their parameter. Raises `AccessUndeclared` for an
+    operation that doesn't say who may call it.
+    """
+    check = _ParameterHook()
+
+    def listing(request: Request[Any, Any, Any]) -> Listing:
+        return Listing(request, cursors)
+
+    app = Litestar(
+        route_handlers=handlers,
+        dependencies={
+            "actor": Provide(current_actor, sync_to_thread=False),
+            "listing": Provide(listing, sync_to_thread=False),
+            **{name: _provided(service) for name, service in services.items()},
+        },
+        dto=StrictBody,
+        return_dto=None,
+        guards=[check_access],
+        before_request=check,
+        exception_handlers={Exception: answer_error},
+        logging_config=None,
+        openapi_config=None,
+        # The body limit is a middleware's, before anything is read.
+        request_max_body_size=None,
+    )
+    refuse_undeclared(app, permissions)
+    check.parameters = ParameterCheck(app)
+    return app
+
+
+class _ParameterHook:
+    """Runs the check of parameters, which can only be made when every route is known."""
+
+    parameters: ParameterCheck
+
+    async def __call__(self, request: Request[Any, Any, Any]) -> None:
+        self.parameters.check(request)
+
+
+def _provided(service: object) -> Provide:
+    def give() -> Any:
+        return service
+
+    return Provide(give, sync_to_thread=False)

@@ -1,0 +1,91 @@
+"""Who is calling, and may they: the one question to the floors below before the framework is entered."""
+
+from collections.abc import Mapping
+
+from midrise.foundation.actor import Actor
+from midrise.foundation.admission import Admission, Admitted, LimitName, OverLimit, RateVerdict
+from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send, header_of
+from midrise.foundation.http.middleware.error_boundary import send_problem
+from midrise.foundation.observability.metrics import RATE_LIMITED
+
+_LIMITED_PREFIX = "/v1/"
+_LONGEST_USER_AGENT = 300
+
+
+class AdmissionGate:
+    """Puts the `Actor` behind the request into its state, and the rate limit's headers on its answer.
+
+    A credential that is wrong does not end the request here: the operation decides whether it matters. It
+    stands in the state as the ``rejection`` until then. A server that has no operations under ``/v1`` needs no
+    admission.
+    """
+
+    def __init__(self, app: App, *, admission: Admission | None, limits: Mapping[str, LimitName]) -> None:
+        self._app = app
+        self._admission = admission
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if self._admission is None or not path.startswith(_LIMITED_PREFIX):
+            scope["state"]["actor"] = _actor(scope, Admitted())
+            await self._app(scope, receive, send)
+            return
+        try:
+            admitted = await self._admission.admit(
+                token=_bearer_token(scope),
+                address=scope["client"][0],
+                limit=self._limits.get(path.rstrip("/"), LimitName.DEFAULT),
+            )
+        except OverLimit as refused:
+            RATE_LIMITED.labels(refused.verdict.limit.value).inc()
+            await send_problem(refused, scope, _with_headers(send, refused.verdict))
+            return
+        scope["state"]["actor"] = _actor(scope, admitted)
+        scope["state"]["rejection"] = admitted.rejection
+        await self._app(scope, receive, _with_headers(send, admitted.rate))
+
+
+def _actor(scope: Scope, admitted: Admitted) -> Actor:
+    caller = admitted.caller
+    address, request_id = scope["client"][0], scope["state"]["request_id"]
+    user_agent = header_of(scope, b"user-agent")[:_LONGEST_USER_AGENT].replace("\0", "")
+    if caller is None:
+        return Actor(address, request_id, user_agent)
+    return Actor(
+        address,
+        request_id,
+        user_agent,
+        user_id=caller.user_id,
+        session_id=caller.session_id,
+        roles=caller.roles,
+        permissions=caller.permissions,
+    )
+
+
+def _bearer_token(scope: Scope) -> str | None:
+    """The token of `Authorization: Bearer …`; an empty text for a header that is something else."""
+    header = header_of(scope, b"authorization")
+    if not header:
+        return None
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _with_headers(send: Send, rate: RateVerdict | None) -> Send:
+    """The headers of draft-ietf-httpapi-ratelimit-headers-10."""
+    if rate is None:
+        return send
+    policy = f'"{rate.limit.value}";q={rate.quota};w={rate.window_seconds}'.encode()
+    state = f'"{rate.limit.value}";r={rate.remaining};t={rate.reset_seconds}'.encode()
+
+    async def send_with_rate(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [
+                *message.get("headers", ()),
+                (b"ratelimit-policy", policy),
+                (b"ratelimit", state),
+            ]
+        await send(message)
+
+    return send_with_rate

@@ -1,0 +1,100 @@
+"""Identity: people, their roles, their sessions, and the keys that sign their tokens."""
+
+from pathlib import Path
+
+from midrise.foundation.jobs import Job
+from midrise.foundation.module import Built, House, Module, Permission
+from midrise.foundation.security.refresh_tokens import RefreshTokens
+from midrise.modules.audit import AuditTrail
+from midrise.modules.config import Configuration
+from midrise.modules.identity.roles.controller import PermissionsController, RolesController
+from midrise.modules.identity.roles.model import RoleBuiltIn, RoleInUse, RoleTaken
+from midrise.modules.identity.roles.repository import PostgresRoles
+from midrise.modules.identity.roles.service import Roles
+from midrise.modules.identity.sessions.controller import SessionsController
+from midrise.modules.identity.sessions.model import InvalidCredentials, TokenReused
+from midrise.modules.identity.sessions.repository import PostgresSessions
+from midrise.modules.identity.sessions.service import Sessions
+from midrise.modules.identity.signing_keys.controller import JwksController
+from midrise.modules.identity.signing_keys.repository import PostgresSigningKeys
+from midrise.modules.identity.signing_keys.service import SigningKeys
+from midrise.modules.identity.users.controller import MeController, RegistrationController, UsersController
+from midrise.modules.identity.users.model import EmailTaken, LastAdministrator, NewUser, RegistrationClosed
+from midrise.modules.identity.users.repository import PostgresUsers
+from midrise.modules.identity.users.service import REGISTRATION_OPEN, Users
+
+__all__ = ["MODULE", "NewUser", "SigningKeys", "Users"]
+
+
+def build(house: House) -> Built:
+    audit = house.services.get(AuditTrail)
+    users_table = PostgresUsers()
+    roles = Roles(database=house.database, roles=PostgresRoles(), audit=audit, permissions=house.permissions)
+    users = Users(
+        database=house.database,
+        users=users_table,
+        roles=roles,
+        passwords=house.passwords,
+        configuration=house.services.get(Configuration),
+        audit=audit,
+    )
+    keys = SigningKeys(
+        database=house.database, keys=PostgresSigningKeys(), ring=house.key_ring, master=house.master
+    )
+    sessions = Sessions(
+        database=house.database,
+        sessions=PostgresSessions(),
+        users=users_table,
+        roles=roles,
+        passwords=house.passwords,
+        access_tokens=house.access_tokens,
+        refresh_tokens=RefreshTokens(house.master),
+        audit=audit,
+    )
+    house.services.provide(users)
+    house.services.provide(keys)
+    return Built(
+        controllers=[
+            RegistrationController,
+            SessionsController,
+            MeController,
+            UsersController,
+            RolesController,
+            PermissionsController,
+            JwksController,
+        ],
+        services={"users": users, "roles": roles, "sessions": sessions, "signing_keys": keys},
+        jobs=[Job("sessions.purge_expired", schedule="17 * * * *", run=sessions.purge_expired)],
+        start=[keys.load],
+        session_source=sessions,
+    )
+
+
+MODULE = Module(
+    name="identity",
+    build=build,
+    permissions=[
+        Permission("users:read", "See users"),
+        Permission("users:write", "Create, change, disable and delete users"),
+        Permission("roles:read", "See roles and permissions"),
+        Permission("roles:write", "Create, change and delete roles"),
+        Permission("roles:assign", "Give users their roles"),
+    ],
+    config_keys=[REGISTRATION_OPEN],
+    errors=[
+        EmailTaken,
+        LastAdministrator,
+        RegistrationClosed,
+        RoleTaken,
+        RoleInUse,
+        RoleBuiltIn,
+        InvalidCredentials,
+        TokenReused,
+    ],
+    constraint_errors={
+        "uq_users_email_key": EmailTaken,
+        "pk_roles": RoleTaken,
+        "fk_user_roles_role_name": RoleInUse,
+    },
+    migrations=Path(__file__).parent / "migrations",
+)

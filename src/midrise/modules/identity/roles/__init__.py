@@ -1,0 +1,1 @@
+"""Roles: sets of permissions with a name."""

@@ -1,0 +1,1 @@
+"""Sessions: logged in on one device until logged out, replaced or expired."""

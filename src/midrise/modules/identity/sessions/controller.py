@@ -1,0 +1,48 @@
+"""`/v1/auth/login`, `refresh` and `logout`."""
+
+from litestar import Controller, post
+from litestar.params import JSONBody
+
+from midrise.foundation.http.access import ANYONE_WHATEVER_THEY_SEND, KNOWN_CALLER
+from midrise.foundation.http.current import CurrentActor, Injected
+from midrise.modules.identity.sessions.model import InvalidCredentials, TokenReused
+from midrise.modules.identity.sessions.schemas import LogIn, Refresh, TokensShown, tokens_shown
+from midrise.modules.identity.sessions.service import Sessions
+
+
+class SessionsController(Controller):
+    """Log-in and log-out."""
+
+    path = "/v1/auth"
+    tags = ("Accounts and sessions",)
+
+    @post(
+        "/login",
+        status_code=200,
+        access=ANYONE_WHATEVER_THEY_SEND,
+        errors=(InvalidCredentials,),
+        summary="Log in",
+    )
+    async def log_in(
+        self, data: JSONBody[LogIn], sessions: Injected[Sessions], actor: CurrentActor
+    ) -> TokensShown:
+        """Starts a session. A wrong password, an unknown address and a disabled account look the same."""
+        return tokens_shown(await sessions.log_in(data.email, data.password, actor=actor))
+
+    @post(
+        "/refresh",
+        status_code=200,
+        access=ANYONE_WHATEVER_THEY_SEND,
+        errors=(TokenReused,),
+        summary="Exchange a refresh token for new tokens",
+    )
+    async def refresh(
+        self, data: JSONBody[Refresh], sessions: Injected[Sessions], actor: CurrentActor
+    ) -> TokensShown:
+        """The old token is spent; for 30 seconds it gives the same new one again."""
+        return tokens_shown(await sessions.refresh(data.refresh_token, actor=actor))
+
+    @post("/logout", status_code=204, access=KNOWN_CALLER, summary="Log out")
+    async def log_out(self, sessions: Injected[Sessions], actor: CurrentActor) -> None:
+        """This session's access and refresh tokens stop working at once, on every instance."""
+        await sessions.log_out(actor=actor)

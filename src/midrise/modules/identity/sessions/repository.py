@@ -1,0 +1,105 @@
+"""Sessions in PostgreSQL, whose clock decides whether one has expired."""
+
+from dataclasses import asdict, fields
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+from sqlalchemy import and_, bindparam, delete, exists, func, insert, select, update
+
+from midrise.foundation.database import ReadUnit, Statement, WriteUnit
+from midrise.modules.identity.sessions.model import Session, StoredSession
+from midrise.modules.identity.tables import role_permissions, sessions, user_roles, users
+
+_ALIVE = and_(sessions.c.revoked_at.is_(None), sessions.c.expires_at > func.now())
+_INSERT = Statement(insert(sessions).values({column: bindparam(column.name) for column in sessions.columns}))
+_BY_ID = Statement(
+    select(
+        sessions,
+        and_(_ALIVE, users.c.is_active).label("is_alive"),
+        func.extract("epoch", func.now() - sessions.c.rotated_at).label("seconds_since_rotation"),
+    )
+    .join(users, users.c.id == sessions.c.user_id)
+    .where(sessions.c.id == bindparam("session_id"))
+)
+_ROTATE = Statement(
+    update(sessions)
+    .where(sessions.c.id == bindparam("session_id"), sessions.c.generation == bindparam("spent"), _ALIVE)
+    .values(
+        generation=bindparam("next_generation"),
+        rotated_at=func.now(),
+        expires_at=bindparam("expires_at"),
+        address=bindparam("address"),
+        user_agent=bindparam("user_agent"),
+    )
+)
+_REVOKE = Statement(
+    update(sessions)
+    .where(sessions.c.id == bindparam("session_id"), sessions.c.revoked_at.is_(None))
+    .values(revoked_at=func.now())
+)
+_ROLES = func.array(
+    select(user_roles.c.role_name)
+    .where(user_roles.c.user_id == users.c.id)
+    .order_by(user_roles.c.role_name)
+    .scalar_subquery()
+).label("roles")
+_GRANTED = func.array(
+    select(role_permissions.c.permission)
+    .distinct()
+    .join(user_roles, user_roles.c.role_name == role_permissions.c.role_name)
+    .where(user_roles.c.user_id == users.c.id)
+    .scalar_subquery()
+).label("granted")
+_CALLER = Statement(
+    select(_ROLES, _GRANTED).where(
+        users.c.id == bindparam("user_id"),
+        users.c.is_active,
+        exists().where(sessions.c.id == bindparam("session_id"), sessions.c.user_id == users.c.id, _ALIVE),
+    )
+)
+_PURGE = Statement(delete(sessions).where(sessions.c.expires_at < bindparam("before")))
+
+
+class PostgresSessions:
+    """The table of sessions."""
+
+    async def add(self, tx: WriteUnit, session: Session) -> None:
+        await tx.execute(_INSERT, **asdict(session))
+
+    async def find(self, unit: ReadUnit, session_id: UUID) -> StoredSession | None:
+        row = await unit.row(_BY_ID, session_id=session_id)
+        return _stored(row) if row else None
+
+    async def rotate(self, tx: WriteUnit, renewed: Session, *, spent: int) -> bool:
+        """Move the session to its next generation; False where another was faster, or it has ended."""
+        touched = await tx.execute(
+            _ROTATE,
+            session_id=renewed.id,
+            spent=spent,
+            next_generation=renewed.generation,
+            expires_at=renewed.expires_at,
+            address=renewed.address,
+            user_agent=renewed.user_agent,
+        )
+        return touched == 1
+
+    async def revoke(self, tx: WriteUnit, session_id: UUID) -> bool:
+        """End the session; False where it had ended."""
+        return await tx.execute(_REVOKE, session_id=session_id) == 1
+
+    async def find_grants(
+        self, unit: ReadUnit, *, session_id: UUID, user_id: UUID
+    ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+        """The user's roles and what is stored for them; None where session or user are no more."""
+        row = await unit.row(_CALLER, session_id=session_id, user_id=user_id)
+        return (tuple(row["roles"]), tuple(row["granted"])) if row else None
+
+    async def purge(self, tx: WriteUnit, *, expired_before: datetime) -> int:
+        """Remove sessions that expired before that time; their number."""
+        return await tx.execute(_PURGE, before=expired_before)
+
+
+def _stored(row: asyncpg.Record) -> StoredSession:
+    session = Session(**{each.name: row[each.name] for each in fields(Session)})
+    return StoredSession(session, row["is_alive"], float(row["seconds_since_rotation"]))

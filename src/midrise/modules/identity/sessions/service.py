@@ -1,0 +1,187 @@
+"""What can be done with sessions."""
+
+import secrets
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+from midrise.foundation import clock
+from midrise.foundation.actor import Actor
+from midrise.foundation.admission import Caller
+from midrise.foundation.database import Database
+from midrise.foundation.errors import Unauthenticated
+from midrise.foundation.ids import new_id
+from midrise.foundation.security.passwords import BcryptPasswords
+from midrise.foundation.security.refresh_tokens import RefreshTokens
+from midrise.foundation.security.tokens import AccessTokens
+from midrise.modules.audit import AuditTrail
+from midrise.modules.identity.roles.service import Roles
+from midrise.modules.identity.sessions.model import (
+    IDLE_LIFETIME,
+    InvalidCredentials,
+    Renewal,
+    Session,
+    SessionAction,
+    StoredSession,
+    TokenReused,
+    Tokens,
+    next_expiry,
+    renewal_of,
+)
+from midrise.modules.identity.sessions.repository import PostgresSessions
+from midrise.modules.identity.users.model import Credentials
+from midrise.modules.identity.users.repository import PostgresUsers
+
+_KEPT_AFTER_EXPIRY = timedelta(days=7)
+_NONCE_BYTES = 16
+
+
+class Sessions:
+    """Logs people in and out, renews their tokens, and says who is behind a session."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        sessions: PostgresSessions,
+        users: PostgresUsers,
+        roles: Roles,
+        passwords: BcryptPasswords,
+        access_tokens: AccessTokens,
+        refresh_tokens: RefreshTokens,
+        audit: AuditTrail,
+    ) -> None:
+        self._database = database
+        self._sessions = sessions
+        self._users = users
+        self._roles = roles
+        self._passwords = passwords
+        self._access_tokens = access_tokens
+        self._refresh_tokens = refresh_tokens
+        self._audit = audit
+
+    async def log_in(self, email: str, password: str, *, actor: Actor) -> Tokens:
+        """Start a session. Raises `InvalidCredentials`, the same for every reason and after the same time."""
+        async with self._database.read() as unit:
+            credentials = await self._users.find_credentials(unit, email)
+        await self._verify(credentials, password)
+        assert credentials is not None  # noqa: S101  _verify has raised otherwise
+        session = _new_session(credentials.user_id, actor)
+        async with self._database.write() as tx:
+            await self._sessions.add(tx, session)
+            await self._audit.record(
+                tx,
+                replace(actor, user_id=session.user_id),
+                action=SessionAction.STARTED,
+                resource=session.resource,
+            )
+        return self._tokens(session)
+
+    async def refresh(self, refresh_token: str, *, actor: Actor) -> Tokens:
+        """Exchange a refresh token for new tokens.
+
+        Raises `Unauthenticated` for a wrong token or an ended session, and `TokenReused` for one that was spent
+        too long ago; that also ends its session, in a unit of its own, so that the refusal doesn't undo it.
+        """
+        claims = self._refresh_tokens.parse(refresh_token)
+        while True:
+            async with self._database.write() as tx:
+                stored = await self._sessions.find(tx, claims.session_id)
+                if stored is None or not self._refresh_tokens.matches(claims, stored.session.nonce):
+                    raise Unauthenticated
+                if not stored.is_alive:
+                    raise Unauthenticated
+                match renewal_of(stored, claims.generation):
+                    case Renewal.REPEAT:
+                        return self._tokens(stored.session)
+                    case Renewal.ROTATE:
+                        renewed = _renewed(stored.session, actor)
+                        if await self._sessions.rotate(tx, renewed, spent=claims.generation):
+                            return self._tokens(renewed)
+                        # Another was faster: what it left decides.
+                    case Renewal.REUSED:
+                        break
+        await self._end_reused(stored, actor=actor)
+        raise TokenReused
+
+    async def log_out(self, *, actor: Actor) -> None:
+        """End the caller's session: its tokens stop working at once, on every instance."""
+        if actor.session_id is None:
+            raise Unauthenticated
+        async with self._database.write() as tx:
+            if await self._sessions.revoke(tx, actor.session_id):
+                await self._audit.record(
+                    tx, actor, action=SessionAction.ENDED, resource=f"session:{actor.session_id}"
+                )
+
+    async def find_caller(self, session_id: UUID, user_id: UUID) -> Caller | None:
+        """Who is behind the session; None where it has ended or the user may no longer log in."""
+        async with self._database.read() as unit:
+            grants = await self._sessions.find_grants(unit, session_id=session_id, user_id=user_id)
+        if grants is None:
+            return None
+        roles, granted = grants
+        return Caller(
+            user_id=user_id,
+            session_id=session_id,
+            roles=roles,
+            permissions=self._roles.effective(roles, granted),
+        )
+
+    async def purge_expired(self) -> None:
+        """Forget sessions that expired a week ago."""
+        async with self._database.write() as tx:
+            await self._sessions.purge(tx, expired_before=clock.now() - _KEPT_AFTER_EXPIRY)
+
+    async def _verify(self, credentials: Credentials | None, password: str) -> None:
+        if credentials is None:
+            await self._passwords.verify_nothing(password)
+            raise InvalidCredentials
+        verdict = await self._passwords.verify(password, credentials.password_hash)
+        if not verdict.matches or not credentials.is_active:
+            raise InvalidCredentials
+
+    async def _end_reused(self, stored: StoredSession, *, actor: Actor) -> None:
+        session = stored.session
+        async with self._database.write() as tx:
+            await self._sessions.revoke(tx, session.id)
+            await self._audit.record(
+                tx,
+                replace(actor, user_id=session.user_id),
+                action=SessionAction.REUSED,
+                resource=session.resource,
+            )
+
+    def _tokens(self, session: Session) -> Tokens:
+        remaining = session.expires_at - clock.now()
+        return Tokens(
+            access_token=self._access_tokens.issue(session.user_id, session.id),
+            expires_in=self._access_tokens.lifetime_seconds,
+            refresh_token=self._refresh_tokens.issue(session.id, session.generation, nonce=session.nonce),
+            refresh_expires_in=max(0, round(remaining.total_seconds())),
+        )
+
+
+def _new_session(user_id: UUID, actor: Actor) -> Session:
+    now = clock.now()
+    return Session(
+        id=new_id(),
+        user_id=user_id,
+        generation=0,
+        nonce=secrets.token_bytes(_NONCE_BYTES),
+        user_agent=actor.user_agent,
+        address=actor.address,
+        created_at=now,
+        rotated_at=now,
+        expires_at=now + IDLE_LIFETIME,
+    )
+
+
+def _renewed(session: Session, actor: Actor) -> Session:
+    return replace(
+        session,
+        generation=session.generation + 1,
+        expires_at=next_expiry(session, clock.now()),
+        address=actor.address,
+        user_agent=actor.user_agent,
+    )

@@ -1,0 +1,96 @@
+"""Users, their roles and sessions, and the keys that sign their tokens."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+
+from midrise.foundation.database import metadata
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("email", Text, nullable=False),
+    # What the address is compared by: NFKC and case-folded, in bytes.
+    Column("email_key", Text(collation="C"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("locale", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("email_verified", Boolean, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    UniqueConstraint("email_key"),
+    CheckConstraint("locale IN ('en', 'bn')", name="locale_known"),
+    Index("ix_users_created_at", "created_at", "id"),
+)
+
+roles = Table(
+    "roles",
+    metadata,
+    Column("name", Text(collation="C"), primary_key=True),
+    Column("description", Text, nullable=False),
+    Column("built_in", Boolean, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+)
+
+role_permissions = Table(
+    "role_permissions",
+    metadata,
+    Column("role_name", ForeignKey("roles.name", ondelete="CASCADE"), primary_key=True),
+    Column("permission", Text(collation="C"), primary_key=True),
+)
+
+user_roles = Table(
+    "user_roles",
+    metadata,
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("role_name", ForeignKey("roles.name", ondelete="RESTRICT"), primary_key=True),
+    Index("ix_user_roles_role_name", "role_name", "user_id"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    # The refresh token in force is that of this generation; the nonce is what no one can make one without.
+    Column("generation", Integer, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("rotated_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("revoked_at", DateTime(timezone=True)),
+    Index("ix_sessions_user_id", "user_id", "id"),
+    Index("ix_sessions_expires_at", "expires_at"),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("kid", Text(collation="C"), primary_key=True),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("sealed_private_key", LargeBinary, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    CheckConstraint("state IN ('next', 'current', 'retired', 'revoked')", name="state_known"),
+    Index("uq_signing_keys_current", "state", unique=True, postgresql_where=text("state = 'current'")),
+)

@@ -1,0 +1,126 @@
+"""A user, what may be changed of it, and the rules that need no database."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from midrise.foundation.errors import AppError, Conflict, Forbidden
+from midrise.foundation.text import sort_key
+
+LONGEST_EMAIL = 254
+"""RFC 5321, section 4.5.3.1.3: a path of 256 octets less its brackets."""
+
+_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}")
+
+
+class EmailTaken(Conflict):
+    """Another account has this e-mail address."""
+
+    code = "email_taken"
+    title = "The e-mail address is taken"
+    detail = "Another account has this e-mail address"
+
+
+class LastAdministrator(Conflict):
+    """Nobody could administer the service any more: give the role to somebody else first."""
+
+    code = "last_administrator"
+    title = "This is the last administrator"
+    detail = "The last active administrator can't be removed or demoted"
+
+
+class RegistrationClosed(Forbidden):
+    """New accounts are made by an administrator only."""
+
+    code = "registration_closed"
+    title = "Registration is closed"
+    detail = "New accounts are made by an administrator only"
+
+    def __init__(self) -> None:
+        AppError.__init__(self)
+
+
+class UserAction(StrEnum):
+    """What the audit says of users."""
+
+    REGISTERED = "user:registered"
+    CREATED = "user:created"
+    CHANGED = "user:changed"
+    ROLES_ASSIGNED = "user:roles:assigned"
+
+
+class Locale(StrEnum):
+    """The languages that ship."""
+
+    EN = "en"
+    BN = "bn"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account as the rest of the program sees it: without its password."""
+
+    id: UUID
+    email: str
+    name: str
+    locale: Locale
+    is_active: bool
+    email_verified: bool
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    roles: tuple[str, ...]
+
+    @property
+    def resource(self) -> str:
+        """Its name in the audit."""
+        return f"user:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """An account to be made; the password is not hashed yet."""
+
+    email: str
+    name: str
+    password: str
+    locale: Locale = Locale.EN
+
+
+@dataclass(frozen=True, slots=True)
+class UserChanges:
+    """What is to be changed; None leaves a field as it is."""
+
+    name: str | None = None
+    locale: Locale | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UserFilter:
+    """What to list; None lists whatever there is. ``text`` is part of a name or an address."""
+
+    email: str | None = None
+    role: str | None = None
+    is_active: bool | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a log-in is checked against."""
+
+    user_id: UUID
+    password_hash: str
+    is_active: bool
+
+
+def email_key(email: str) -> str:
+    """What addresses are compared by."""
+    return sort_key(email)
+
+
+def is_email(text: str) -> bool:
+    """Whether the text has the form of an address. Whether mail arrives there, only a mail can tell."""
+    return len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None

@@ -1,0 +1,107 @@
+"""Users over HTTP."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from midrise.modules.identity.users.model import LONGEST_EMAIL, Locale, NewUser, User, UserChanges
+
+Email = Annotated[
+    str,
+    Meta(
+        min_length=3,
+        max_length=LONGEST_EMAIL,
+        pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$",
+        description="An e-mail address; compared without regard to case",
+        examples=["rahima@example.com"],
+    ),
+]
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=r"\S",
+        description="How the person is called",
+        examples=["Rahima Khatun"],
+    ),
+]
+# The rule is 12 to 128 characters after NFC, which the service checks; the bound here keeps giants away.
+Password = Annotated[
+    str,
+    Meta(
+        max_length=1024,
+        description="12 to 128 characters of any kind, none too common; counted after Unicode NFC",
+        examples=["three green boats at dawn"],
+    ),
+]
+
+
+class Registration(msgspec.Struct, forbid_unknown_fields=True):
+    """An account to be made."""
+
+    email: Email
+    password: Password
+    name: Name
+
+    def to_new_user(self) -> NewUser:
+        return NewUser(email=self.email, name=self.name, password=self.password)
+
+
+class ProfileChanges(msgspec.Struct, forbid_unknown_fields=True):
+    """What the caller changes of itself; what is left out stays."""
+
+    name: Name | UnsetType = UNSET
+    locale: Annotated[Locale, Meta(description="The language of mails", examples=["bn"])] | UnsetType = UNSET
+
+    def to_changes(self) -> UserChanges:
+        return UserChanges(
+            name=None if self.name is UNSET else self.name,
+            locale=None if self.locale is UNSET else self.locale,
+        )
+
+
+class RoleAssignment(msgspec.Struct, forbid_unknown_fields=True):
+    """The roles that a user shall have: these, and no others."""
+
+    roles: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=64)]],
+        Meta(max_length=100, description="Names of roles", examples=[["manager"]]),
+    ]
+
+
+class UserShown(msgspec.Struct):
+    """An account."""
+
+    id: UUID
+    email: Annotated[str, Meta(examples=["rahima@example.com"])]
+    name: Annotated[str, Meta(examples=["Rahima Khatun"])]
+    locale: Locale
+    roles: Annotated[list[str], Meta(examples=[["customer"]])]
+    is_active: bool
+    email_verified: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class PermissionsShown(msgspec.Struct):
+    """What the caller may do."""
+
+    permissions: Annotated[list[str], Meta(examples=[["products:read", "products:write"]])]
+
+
+def user_shown(user: User) -> UserShown:
+    return UserShown(
+        id=user.id,
+        email=user.email,
+        name=user.name,
+        locale=user.locale,
+        roles=list(user.roles),
+        is_active=user.is_active,
+        email_verified=user.email_verified,
+        created_at=user.created_at,
+        updated_at=user.updated_at,
+    )

@@ -1,0 +1,198 @@
+"""What can be done with users."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from uuid import UUID
+
+from midrise.foundation import clock
+from midrise.foundation.actor import Actor
+from midrise.foundation.database import Database, ReadUnit, WriteUnit
+from midrise.foundation.errors import Fault, FaultCode, Forbidden, Invalid, NotFound
+from midrise.foundation.ids import new_id
+from midrise.foundation.module import ConfigKey
+from midrise.foundation.paging import Page, PageRequest
+from midrise.foundation.security.password_strength import check_strength
+from midrise.foundation.security.passwords import BcryptPasswords
+from midrise.foundation.versions import Expected
+from midrise.modules.audit import AuditTrail, changes_between
+from midrise.modules.config import Configuration
+from midrise.modules.identity.roles.model import ADMINISTRATOR, CUSTOMER
+from midrise.modules.identity.roles.service import Roles
+from midrise.modules.identity.users.model import (
+    LastAdministrator,
+    NewUser,
+    RegistrationClosed,
+    User,
+    UserAction,
+    UserChanges,
+    UserFilter,
+    is_email,
+)
+from midrise.modules.identity.users.repository import PostgresUsers
+
+REGISTRATION_OPEN = ConfigKey(
+    "registration.open", default=True, description="Whether anyone may make an account", public=True
+)
+
+
+class Users:
+    """Registers people, shows and changes their profiles, and gives them their roles."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        users: PostgresUsers,
+        roles: Roles,
+        passwords: BcryptPasswords,
+        configuration: Configuration,
+        audit: AuditTrail,
+    ) -> None:
+        self._database = database
+        self._users = users
+        self._roles = roles
+        self._passwords = passwords
+        self._configuration = configuration
+        self._audit = audit
+
+    async def register(self, new: NewUser, *, actor: Actor) -> User:
+        """Make an account for whoever asks. Raises `Invalid`, `EmailTaken` and `RegistrationClosed`."""
+        _check(new)
+        async with self._database.read() as unit:
+            if not await self._configuration.get_value(unit, REGISTRATION_OPEN):
+                raise RegistrationClosed
+        return await self._create(new, roles=(CUSTOMER,), actor=actor, action=UserAction.REGISTERED)
+
+    async def create_administrator(self, new: NewUser, *, actor: Actor) -> User:
+        """Make an account that may do everything. Raises `Invalid` and `EmailTaken`."""
+        _check(new)
+        return await self._create(new, roles=(ADMINISTRATOR,), actor=actor, action=UserAction.CREATED)
+
+    async def has_administrator(self) -> bool:
+        """Whether anyone active administers the service."""
+        async with self._database.read() as unit:
+            return await self._users.count_other_administrators(unit, UUID(int=0)) > 0
+
+    async def get(self, user_id: UUID) -> User:
+        """Raises `NotFound`."""
+        async with self._database.read() as unit:
+            return await self._get(unit, user_id)
+
+    async def list_users(self, wanted: UserFilter, page: PageRequest) -> Page[User]:
+        """Users, newest first."""
+        async with self._database.read() as unit:
+            return await self._users.list_users(unit, wanted, page)
+
+    async def change_profile(
+        self, user_id: UUID, changes: UserChanges, *, actor: Actor, expected: Expected
+    ) -> User:
+        """Change name and locale. Raises `NotFound` and `PreconditionFailed`."""
+        async with self._database.write() as tx:
+            before = await self._lock(tx, user_id)
+            expected.check(str(before.version), current=str(before.version))
+            after = _changed(before, changes)
+            if after == before:
+                return before
+            await self._users.save(tx, after)
+            await self._record_change(tx, before, after, actor=actor)
+            return replace(after, version=before.version + 1)
+
+    async def assign_roles(
+        self, user_id: UUID, names: Iterable[str], *, actor: Actor, expected: Expected
+    ) -> User:
+        """Give the user these roles and no others, from the very next request on.
+
+        Raises `NotFound`, `Invalid` for a role that doesn't exist, `Forbidden` where a role allows what the
+        actor itself may not do, `LastAdministrator` and `PreconditionFailed`.
+        """
+        wanted = tuple(sorted(set(names)))
+        async with self._database.write() as tx:
+            await self._users.lock_administration(tx)
+            before = await self._lock(tx, user_id)
+            expected.check(str(before.version), current=str(before.version))
+            if wanted == before.roles:
+                return before
+            await self._roles.require_known(tx, wanted)
+            await self._require_grantable(tx, set(wanted) ^ set(before.roles), actor=actor)
+            if ADMINISTRATOR in before.roles and ADMINISTRATOR not in wanted:
+                await self._require_other_administrator(tx, user_id)
+            after = replace(before, roles=wanted, updated_at=clock.now())
+            await self._users.assign_roles(tx, after)
+            await self._audit.record(
+                tx,
+                actor,
+                action=UserAction.ROLES_ASSIGNED,
+                resource=after.resource,
+                changes={"roles": {"from": list(before.roles), "to": list(wanted)}},
+            )
+            return replace(after, version=before.version + 1)
+
+    async def _create(self, new: NewUser, *, roles: tuple[str, ...], actor: Actor, action: UserAction) -> User:
+        password_hash = await self._passwords.hash(new.password)
+        now = clock.now()
+        user = User(
+            id=new_id(),
+            email=new.email,
+            name=new.name,
+            locale=new.locale,
+            is_active=True,
+            email_verified=False,
+            version=1,
+            created_at=now,
+            updated_at=now,
+            roles=roles,
+        )
+        async with self._database.write() as tx:
+            await self._users.add(tx, user, password_hash=password_hash)
+            by = actor if actor.user_id else replace(actor, user_id=user.id)
+            await self._audit.record(
+                tx, by, action=action, resource=user.resource, changes={"roles": list(roles)}
+            )
+        return user
+
+    async def _get(self, unit: ReadUnit, user_id: UUID) -> User:
+        user = await self._users.find(unit, user_id)
+        if user is None:
+            raise NotFound("user")
+        return user
+
+    async def _lock(self, tx: WriteUnit, user_id: UUID) -> User:
+        user = await self._users.find_and_lock(tx, user_id)
+        if user is None:
+            raise NotFound("user")
+        return user
+
+    async def _record_change(self, tx: WriteUnit, before: User, after: User, *, actor: Actor) -> None:
+        changes = changes_between(
+            {"name": before.name, "locale": before.locale}, {"name": after.name, "locale": after.locale}
+        )
+        await self._audit.record(tx, actor, action=UserAction.CHANGED, resource=after.resource, changes=changes)
+
+    async def _require_grantable(self, tx: WriteUnit, names: set[str], *, actor: Actor) -> None:
+        """Nobody gives or takes what they may not do themselves."""
+        for permission in sorted(await self._roles.permissions_of(tx, tuple(names))):
+            if not actor.may(permission):
+                raise Forbidden(permission)
+
+    async def _require_other_administrator(self, tx: WriteUnit, user_id: UUID) -> None:
+        if await self._users.count_other_administrators(tx, user_id) == 0:
+            raise LastAdministrator
+
+
+def _check(new: NewUser) -> None:
+    faults = check_strength(new.password, email=new.email, name=new.name)
+    if not is_email(new.email):
+        faults.append(
+            Fault(FaultCode.WRONG_FORMAT, pointer="/email", arguments={"expected": "an e-mail address"})
+        )
+    if faults:
+        raise Invalid(faults)
+
+
+def _changed(user: User, changes: UserChanges) -> User:
+    changed = replace(
+        user,
+        name=user.name if changes.name is None else changes.name,
+        locale=user.locale if changes.locale is None else changes.locale,
+    )
+    return user if changed == user else replace(changed, updated_at=clock.now())
