@@ -22,7 +22,7 @@ __all__ = ["GatewayConfigRefused", "GatewaySettings", "command", "nginx_version"
 _CONFIG = "nginx.conf"
 _CANDIDATE = "nginx.conf.new"
 _LIMIT_S = 30
-_REASON = re.compile(r"nginx: \[\w+\] (?P<reason>.+?)(?: in \S+:\d+)?$", re.MULTILINE)
+_REASON = re.compile(r"\[(?:emerg|alert|crit|error)\] (?:\d+#\d+: )?(.+)")
 
 
 class GatewayConfigRefused(Refused):
@@ -70,9 +70,13 @@ def _test(folder: Path, *, nginx: Path) -> None:
     if pid.is_file() and pid.stat().st_size == 0:  # a test leaves an empty one where there was none
         pid.unlink()
     if "test is successful" not in said:
-        match = _REASON.search(said)
-        reason = match["reason"] if match else said.strip() or "it says nothing"
-        raise GatewayConfigRefused(f"nginx refuses the gateway's configuration: {reason}")
+        raise GatewayConfigRefused(f"nginx refuses the gateway's configuration: {_reason(said, folder)}")
+
+
+def _reason(said: str, folder: Path) -> str:
+    match = _REASON.search(said)
+    reason = match[1] if match else " ".join(said.split()) or "it does not say why"
+    return re.sub(rf" in {re.escape(str(folder / _CANDIDATE))}:\d+$", "", reason)
 
 
 def _program(folder: Path, config: str, *, nginx: Path) -> list[str]:

@@ -110,7 +110,7 @@ def _user(folder: Path) -> str:
 
 def _listening(settings: GatewaySettings, version: tuple[int, ...]) -> dict[str, str]:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    words = [f"listen {host}:{settings.port}", "backlog=2048", "so_keepalive=on"]
+    words = [f"listen {quoted(f'{host}:{settings.port}')}", "backlog=2048", "so_keepalive=on"]
     if settings.host == "::":
         words.append("ipv6only=off")
     if settings.tls_certificate is None or settings.tls_key is None:

@@ -1,0 +1,209 @@
+"""What becomes of a request when an instance breaks off or is gone: reads are repeated, writes are not."""
+
+import json
+import threading
+
+import httpx
+import pytest
+
+READS = ["GET", "HEAD", "OPTIONS"]
+WRITES = ["POST", "PUT", "PATCH", "DELETE"]
+BODY = b'{"name": "tea"}'
+
+
+@pytest.fixture
+def client(gateway):
+    with httpx.Client(base_url=gateway.url) as client:
+        yield client
+
+
+def test_a_read_that_an_instance_breaks_off_is_answered_by_another(gateway, client):
+    first, second = gateway.instances
+    first.answer = lambda _: None
+
+    for method in READS * 4:
+        assert client.request(method, "/v1/products").status_code == 200
+    assert len(second.requests) == len(READS) * 4
+
+
+def test_a_read_whose_answer_can_not_be_read_is_answered_by_another(gateway, client):
+    gateway.instances[0].answer = lambda _: b"HTTP/1.1 200 OK\r\n\0\r\n\r\n"
+
+    for _ in range(4):
+        assert client.get("/v1/products").status_code == 200
+
+
+@pytest.mark.parametrize("method", WRITES)
+def test_a_write_that_an_instance_breaks_off_is_never_sent_again(gateway, client, method):
+    for instance in gateway.instances:
+        instance.answer = lambda _: None
+
+    for number in range(6):
+        answer = client.request(method, f"/v1/products/{number}", content=BODY)
+        assert answer.status_code == 502
+        assert answer.json()["code"] == "bad_gateway"
+        assert "retry-after" not in answer.headers
+
+    targets = [request.target for instance in gateway.instances for request in instance.requests]
+    assert sorted(targets) == [f"/v1/products/{number}" for number in range(6)]
+
+
+@pytest.mark.parametrize("method", WRITES)
+def test_a_write_on_a_kept_connection_that_breaks_is_never_sent_again(gateway, client, method, response):
+    """nginx grants requests on kept connections another try; writes must not get it."""
+    for instance in gateway.instances:
+        instance.answer = lambda request: None if request.target == "/break" else response()
+    for _ in range(4):
+        client.get("/warm")
+
+    assert client.request(method, "/break", content=BODY).status_code == 502
+
+    assert sum(instance.seen.count(f"{method} /break") for instance in gateway.instances) == 1
+
+
+@pytest.mark.parametrize("method", WRITES)
+def test_a_write_whose_answer_breaks_off_in_its_head_is_never_sent_again(gateway, client, method):
+    for instance in gateway.instances:
+        instance.answer = lambda _: b"HTTP/1.1 201 Created\r\nX-Then: break"
+
+    assert client.request(method, "/v1/x", content=BODY).status_code == 502
+
+    assert sum(len(instance.requests) for instance in gateway.instances) == 1
+
+
+@pytest.mark.parametrize("gone", ["dead", "socket missing"])
+@pytest.mark.parametrize("method", READS + WRITES)
+def test_an_instance_that_is_gone_is_not_noticed(start, method, gone):
+    gateway = start()
+    first, second = gateway.instances
+    first.stop()
+    if gone == "socket missing":
+        first.path.unlink()
+
+    with httpx.Client(base_url=gateway.url) as client:
+        for _ in range(6):
+            answer = client.request(method, "/v1/products", content=BODY if method in WRITES else None)
+            assert answer.status_code == 200
+
+    assert len(second.requests) == 6
+    assert all(request.method == method and request.target == "/v1/products" for request in second.requests)
+    if method in WRITES:
+        assert all(request.body == BODY for request in second.requests)
+
+
+def test_an_instance_that_dies_between_requests_loses_none(start):
+    gateway = start()
+    with httpx.Client(base_url=gateway.url) as client:
+        for _ in range(10):
+            client.post("/warm", content=BODY)
+        gateway.instances[0].stop()
+        for _ in range(10):
+            assert client.post("/v1/products", content=BODY).status_code == 200
+
+
+@pytest.mark.parametrize("method", READS + WRITES)
+def test_if_no_instance_can_be_reached_nothing_has_happened_and_the_client_may_come_again(start, method):
+    gateway = start()
+    for instance in gateway.instances:
+        instance.stop()
+
+    answer = httpx.request(method, f"{gateway.url}/v1/products")
+
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "2"
+    if method != "HEAD":
+        assert answer.json()["code"] == "unavailable"
+
+
+def test_a_single_instance_that_is_gone_gives_503(start):
+    gateway = start(count=1)
+    gateway.instances[0].stop()
+
+    assert httpx.put(f"{gateway.url}/v1/x", content=BODY).status_code == 503
+    assert httpx.get(f"{gateway.url}/v1/x").status_code == 503
+
+
+def test_an_instance_that_comes_back_is_used_at_once(start):
+    gateway = start(count=1)
+    gateway.instances[0].stop()
+    assert httpx.get(f"{gateway.url}/v1/x").status_code == 503
+
+    gateway.instances[0].start()
+
+    assert httpx.get(f"{gateway.url}/v1/x").status_code == 200
+
+
+def test_one_of_three_that_is_gone_is_not_noticed_by_parallel_writes(start):
+    gateway = start(count=3)
+    gateway.instances[1].stop()
+    statuses = []
+
+    def write():
+        with httpx.Client(base_url=gateway.url) as client:
+            statuses.extend(client.delete(f"/v1/x/{number}").status_code for number in range(20))
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert statuses == [200] * 160
+    assert sum(len(instance.requests) for instance in gateway.instances) == 160
+
+
+def test_an_import_goes_to_another_instance_only_if_the_first_was_not_reached(start):
+    gateway = start()
+    first, second = gateway.instances
+    first.stop()
+    for _ in range(4):
+        assert httpx.post(f"{gateway.url}/v1/products/import", content=BODY).status_code == 200
+    assert [request.body for request in second.requests] == [BODY] * 4
+
+    second.answer = lambda _: None
+    first.start().answer = lambda _: None
+    second.requests.clear()
+    for _ in range(4):
+        assert httpx.post(f"{gateway.url}/v1/products/import", content=BODY).status_code == 502
+    assert len(first.requests) + len(second.requests) == 4
+
+
+def test_other_calls_on_the_path_of_imports_are_not_repeated_either(gateway, client):
+    for instance in gateway.instances:
+        instance.answer = lambda _: None
+
+    for method in ("PUT", "DELETE", "PATCH"):
+        assert client.request(method, "/v1/products/import").status_code == 502
+
+    assert sum(len(instance.requests) for instance in gateway.instances) == 3
+
+
+@pytest.mark.parametrize(
+    "status", ["500 Internal Server Error", "502 Bad Gateway", "503 Service Unavailable", "404 X"]
+)
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_an_error_that_an_instance_answers_is_passed_on_untouched(gateway, client, response, method, status):
+    problem = json.dumps({"code": "of_the_application"}).encode()
+    for instance in gateway.instances:
+        instance.answer = lambda _: response(
+            problem, status=status, content_type="application/problem+json", Retry_After="7"
+        )
+
+    answer = client.request(method, "/v1/x")
+
+    assert answer.status_code == int(status.split()[0])
+    assert answer.content == problem
+    assert answer.headers["retry-after"] == "7"
+    assert answer.headers.get_list("content-type") == ["application/problem+json"]
+    assert sum(len(instance.requests) for instance in gateway.instances) == 1
+
+
+def test_the_log_names_each_try(gateway, client):
+    gateway.instances[0].answer = lambda _: None
+    gateway.instances[1].answer = lambda _: None
+
+    answer = client.get("/v1/x", headers={"X-Request-ID": "tries"})
+
+    assert answer.status_code == 502
+    line = gateway.line("tries")
+    assert str(line["upstream_status"]).startswith("502, 502")
