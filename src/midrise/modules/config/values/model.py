@@ -85,11 +85,13 @@ def fault_in(value: ConfigValue, key: ConfigKey[ConfigValue]) -> Fault | None:
         return Fault(FaultCode.WRONG_TYPE, pointer=_POINTER, arguments=arguments)
     if isinstance(value, bool):
         return None
-    if isinstance(value, str):
-        codes = FaultCode.TOO_SHORT, FaultCode.TOO_LONG
-        return _bound_fault(len(value), key, usual=(0, LONGEST_TEXT), codes=codes)
-    codes = FaultCode.TOO_SMALL, FaultCode.TOO_LARGE
-    return _bound_fault(value, key, usual=(-LARGEST_NUMBER, LARGEST_NUMBER), codes=codes)
+    size, too_little, too_much = _measured(value)
+    smallest, largest = _bounds(key)
+    if size < smallest:
+        return Fault(too_little, pointer=_POINTER, arguments={"limit": smallest})
+    if size > largest:
+        return Fault(too_much, pointer=_POINTER, arguments={"limit": largest})
+    return None
 
 
 def declared(keys: Iterable[ConfigKey[ConfigValue]]) -> Mapping[str, ConfigKey[ConfigValue]]:
@@ -100,6 +102,8 @@ def declared(keys: Iterable[ConfigKey[ConfigValue]]) -> Mapping[str, ConfigKey[C
             raise ConfigKeyInvalid(f"The configuration key {key.key!r} must read like `module.name`.")
         if key.key in found:
             raise ConfigKeyInvalid(f"The configuration key {key.key} is declared twice.")
+        if _bounds(key)[0] < _usual_bounds(key)[0] or _bounds(key)[1] > _usual_bounds(key)[1]:
+            raise ConfigKeyInvalid(f"The bounds of the configuration key {key.key} go beyond what can be set.")
         if fault_in(key.default, key) is not None:
             raise ConfigKeyInvalid(f"The default of the configuration key {key.key} breaks its own bounds.")
         found[key.key] = key
@@ -115,20 +119,22 @@ def _is_of_type(value: ConfigValue, kind: type) -> bool:
     return isinstance(value, (int, float) if kind is float else kind)
 
 
-def _bound_fault(
-    size: float,
-    key: ConfigKey[ConfigValue],
-    *,
-    usual: tuple[float, float],
-    codes: tuple[FaultCode, FaultCode],
-) -> Fault | None:
-    smallest = usual[0] if key.smallest is None else key.smallest
-    largest = usual[1] if key.largest is None else key.largest
-    if size < smallest:
-        return Fault(codes[0], pointer=_POINTER, arguments={"limit": smallest})
-    if size > largest:
-        return Fault(codes[1], pointer=_POINTER, arguments={"limit": largest})
-    return None
+def _measured(value: float | str) -> tuple[float, FaultCode, FaultCode]:
+    if isinstance(value, str):
+        return len(value), FaultCode.TOO_SHORT, FaultCode.TOO_LONG
+    return value, FaultCode.TOO_SMALL, FaultCode.TOO_LARGE
+
+
+def _bounds(key: ConfigKey[ConfigValue]) -> tuple[float, float]:
+    usual = _usual_bounds(key)
+    return (
+        usual[0] if key.smallest is None else key.smallest,
+        usual[1] if key.largest is None else key.largest,
+    )
+
+
+def _usual_bounds(key: ConfigKey[ConfigValue]) -> tuple[float, float]:
+    return (0, LONGEST_TEXT) if isinstance(key.default, str) else (-LARGEST_NUMBER, LARGEST_NUMBER)
 
 
 def _converted(value: ConfigValue, key: ConfigKey[Value]) -> Value:

@@ -35,8 +35,8 @@ class ConfigEntryShown(msgspec.Struct):
     """A key of the configuration and what is in force for it."""
 
     key: Annotated[str, msgspec.Meta(examples=["registration.open"])]
-    value: Annotated[AnyValue, msgspec.Meta(description="What is in force", examples=[False])]
-    default: Annotated[AnyValue, msgspec.Meta(examples=[True])]
+    value: Annotated[ConfigValue, msgspec.Meta(description="What is in force", examples=[False])]
+    default: Annotated[ConfigValue, msgspec.Meta(examples=[True])]
     type: Annotated[TypeName, msgspec.Meta(examples=["boolean"])]
     description: Annotated[str, msgspec.Meta(examples=["Whether visitors may register"])]
     public: Annotated[bool, msgspec.Meta(description="Whether anyone may read it", examples=[True])]
