@@ -212,6 +212,11 @@ def load(environment: Mapping[str, str] | None = None, *, toml: Path | None = No
         raise SettingsInvalid("\n".join(_sentence(fault) for fault in invalid.errors())) from None
 
 
+def environment_of_process() -> dict[str, str]:
+    """The environment of this process, for children that inherit it."""
+    return dict(os.environ)
+
+
 def load_or_exit() -> Settings:
     """The settings, or a sentence a fault on standard error and exit code 2."""
     try:

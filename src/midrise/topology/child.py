@@ -13,10 +13,12 @@ import time
 from pathlib import Path
 
 from midrise.topology import processes
-from midrise.topology.component import Component
+from midrise.topology.component import Component, DisposableComponent
 from midrise.topology.errors import CannotStart
 
-LOOK_EVERY_S = 0.01
+FIRST_LOOK_AFTER_S = 0.01
+LONGEST_LOOK_S = 0.25
+STRAGGLERS_LIMIT_S = 10
 TAIL_BYTES = 64 * 1024
 TELLING_WORDS = ("PANIC", "FATAL", "[emerg]", "No space left on device")
 
@@ -29,6 +31,7 @@ class Child:
         self.log = logs / f"{component.name}.log"
         self._process: asyncio.subprocess.Process | None = None
         self._log_start = 0
+        self._stragglers: dict[int, asyncio.Task[None]] = {}
 
     @property
     def pid(self) -> int | None:
@@ -61,15 +64,17 @@ class Child:
     async def ready(self) -> None:
         """Wait until the program does its work; raises CannotStart if it ends before, or takes too long."""
         limit = time.monotonic() + self.component.start_limit_s
+        pause = FIRST_LOOK_AFTER_S
         while time.monotonic() < limit:
             pid = self.pid
             if pid is None:
                 raise CannotStart(self._why_it_ended())
             if await self.component.is_ready(pid):
                 return
-            if self.component.is_beyond_repair(self.output()):
+            if self.is_beyond_repair():
                 raise CannotStart(f"{self.component.name} can't go on: {self._last_words()}")
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.05, LONGEST_LOOK_S)
         seconds = f"{self.component.start_limit_s:.0f} seconds"
         raise CannotStart(f"{self.component.name} was not ready after {seconds}; see {self.log}")
 
@@ -81,8 +86,11 @@ class Child:
 
     async def stop(self) -> None:
         """End the process as it likes to be ended, or by force when it takes too long."""
+        for stragglers in list(self._stragglers.values()):
+            stragglers.cancel()
         process = self._process
         if process is None:
+            self.component.clear()
             return
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
@@ -94,6 +102,29 @@ class Child:
                 await process.wait()
         processes.signal_group(process.pid, signal.SIGKILL)
         self.component.clear()
+
+    def is_beyond_repair(self) -> bool:
+        """Whether its program must be made anew, by what it has printed since it was started."""
+        component = self.component
+        return isinstance(component, DisposableComponent) and component.is_beyond_repair(self.output())
+
+    def end_stragglers(self) -> None:
+        """Tell processes that outlived the first one of their group to end; by force, if they take too long."""
+        group = self._process.pid if self._process else None
+        number = self.component.straggler_signal
+        if group is None or group in self._stragglers or not processes.signal_group(group, number):
+            return
+        if number is not signal.SIGKILL:
+            self._stragglers[group] = asyncio.create_task(self._outwait(group))
+
+    async def _outwait(self, group: int) -> None:
+        try:
+            limit = time.monotonic() + STRAGGLERS_LIMIT_S
+            while processes.group_lives(group) and time.monotonic() < limit:  # noqa: ASYNC110  not our children
+                await asyncio.sleep(0.1)
+        finally:
+            processes.signal_group(group, signal.SIGKILL)
+            del self._stragglers[group]
 
     def output(self) -> str:
         """What the program has printed since it was started; the end of it, if that is long."""

@@ -20,6 +20,8 @@ class Component(ABC):
     start_limit_s: ClassVar[float] = 60
     stop_limit_s: ClassVar[float] = 30
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    hurry_signal: ClassVar[signal.Signals] = signal.SIGKILL
+    """What ends it when nobody wants to wait any more."""
     straggler_signal: ClassVar[signal.Signals] = signal.SIGKILL
     """What is sent to those of its processes that outlive the first one."""
 
@@ -45,9 +47,19 @@ class Component(ABC):
     def clear(self) -> None:  # noqa: B027  few have any
         """Remove what must not stay behind once the program has ended: its sockets."""
 
-    def is_beyond_repair(self, output: str) -> bool:  # noqa: ARG002  most programs have no such state
-        """Whether its output says that waiting won't help and it must be made anew."""
-        return False
+    @property
+    def doing(self) -> str:
+        """What its start consists of, in a word or two for a person."""
+        return "starting"
 
-    async def make_anew(self) -> None:  # noqa: B027  few have any
-        """Throw away what can be had again, for a program that is beyond repair."""
+
+class DisposableComponent(Component):
+    """A program whose data can be had again: it is made anew where waiting and restarting won't help."""
+
+    @abstractmethod
+    def is_beyond_repair(self, output: str) -> bool:
+        """Whether what the program printed says that it must be made anew."""
+
+    @abstractmethod
+    async def make_anew(self) -> None:
+        """Throw its data away and fetch them again. The program doesn't run meanwhile."""

@@ -41,6 +41,13 @@ class Account:
                 "set MIDRISE_HOME to a folder that every user can enter, or start Midrise as a user"
             )
 
+    def write(self, path: Path, text: str) -> None:
+        """Write a file that the account may read, and nobody else."""
+        path.write_text(text)
+        path.chmod(0o600)
+        if self.user_id is not None and self.group_id is not None:
+            os.chown(path, self.user_id, self.group_id)
+
     def _reaches(self, folder: Path) -> bool:
         test = ["/bin/sh", "-c", 'cd "$0"', str(folder)]
         return (

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from functools import cache
 from pathlib import Path
 
 PROC = Path("/proc/self/stat")
@@ -16,7 +17,7 @@ def start_mark(pid: int) -> str | None:
     """What tells this process from any other that ever had its number; None if there is no such process."""
     stat = _proc_stat(pid)
     if stat is not None:
-        return None if stat[0] == "Z" else stat[19]
+        return None if stat[0] == "Z" else f"{_boot()} {stat[19]}"
     return None if PROC.exists() else _ps(pid, "lstart")
 
 
@@ -69,6 +70,15 @@ def _proc_stat(pid: int) -> list[str] | None:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
+
+
+@cache
+def _boot() -> str:
+    """Tells this run of the system from others, in which start times count from zero again."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _ps(pid: int, field: str) -> str | None:

@@ -1,0 +1,224 @@
+"""Every floor of a plan: made from it, raised in order, and lowered in the reverse order."""
+
+import asyncio
+import json
+from collections.abc import Coroutine, Iterable
+from pathlib import Path
+from typing import Any
+
+from midrise.topology.component import Component
+from midrise.topology.errors import Refused
+from midrise.topology.events import Administrator, Noted, Status, Tell, timed
+from midrise.topology.fleet import Fleet
+from midrise.topology.gateway import GatewaySettings
+from midrise.topology.instances import ApiInstance, Worker, run_job
+from midrise.topology.kept import Kept, State
+from midrise.topology.leftovers import ProcessRecord
+from midrise.topology.nginx import Gateway
+from midrise.topology.outside import first_unreachable
+from midrise.topology.plan import Plan
+from midrise.topology.postgres import PostgresPrimary, PostgresReplica
+from midrise.topology.privileges import Account, server_account
+from midrise.topology.state import StateFolder
+from midrise.topology.valkey import Valkey
+
+UNWANTED = {State.RESTARTING, State.STOPPED}
+
+
+class Floors:
+    """The processes of one topology. ``administrator`` is the first one, if this run made it."""
+
+    def __init__(self, plan: Plan, state: StateFolder, *, tell: Tell) -> None:
+        self.administrator: Administrator | None = None
+        self._plan = plan
+        self._state = state
+        self._tell = tell
+        self._record = ProcessRecord(state.processes)
+        self._account = server_account()
+        # A user of the machine may not be able to read where Midrise is installed; a namespace can.
+        self._python_account = Account(prefix=self._account.prefix)
+        self._sockets = state.sockets
+
+        primary = PostgresPrimary(state.postgres / "primary", sockets=self._sockets)
+        replicas = [
+            PostgresReplica(number, state.postgres / f"replica.{number}", primary=primary)
+            for number in range(1, plan.embedded_replicas + 1)
+        ]
+        cache = Valkey(state.valkey, sockets=self._sockets)
+        self._administrator_mark = primary.folder / "midrise.administrator"
+        self.environment = self._make_environment(primary, replicas, cache)
+
+        self._primary = [self._kept(primary)] if plan.embeds_database else []
+        self._replicas = [self._kept(replica) for replica in replicas]
+        self._cache = [self._kept(cache)] if plan.embeds_cache else []
+        self._worker = self._kept(
+            Worker(sockets=self._sockets, environment=self.environment, account=self._python_account)
+        )
+        gateway = Gateway(_gateway_settings(plan, state.gateway, sockets=self._sockets))
+        self._fleet = Fleet(self._kept(gateway), configuration=gateway, keep_instance=self._kept_instance)
+        self._gateway = gateway
+        self._is_raised = False
+
+    async def raise_all(self) -> None:
+        """Start everything, each part as soon as what it needs is ready; raises Refused."""
+        await self._check_first()
+        try:
+            async with asyncio.TaskGroup() as group:
+                await self._raise_in_order(group)
+        except* Refused as refusals:
+            raise _first(refusals) from None
+        await self._timed_start("gateway", self._fleet.start_gateway())
+        self._is_raised = True
+
+    async def lower(self) -> None:
+        """Stop everything: first what takes requests, last what holds the data."""
+        self._is_raised = False
+        await self._timed_stop("gateway, API instances, worker", [self._fleet.stop(), self._worker.stop()])
+        await self._timed_stop("caches and replicas", [kept.stop() for kept in self._replicas + self._cache])
+        await self._timed_stop("primary", [kept.stop() for kept in self._primary])
+
+    def hurry(self) -> None:
+        """Don't wait for requests any more: what is being stopped ends now."""
+        for kept in self._all:
+            kept.hurry()
+
+    def status(self) -> Status:
+        processes = tuple(kept.status for kept in self._all)
+        fine = self._fleet.serves and not any(kept.state in UNWANTED for kept in self._all)
+        return Status(self._plan.address, self._is_raised and fine, processes)
+
+    async def scale(self, count: int, *, tell: Tell) -> None:
+        self._refuse_unless_raised()
+        await self._fleet.scale(count, tell=tell)
+
+    async def restart(self, *, tell: Tell) -> None:
+        """Bring the schema to the installed version, then replace worker and instances."""
+        self._refuse_unless_raised()
+        with timed("migrations", "running", tell=tell):
+            await self._run_job("migrate")
+        with timed("worker", "replacing", tell=tell):
+            await self._worker.replace()
+        await self._fleet.restart(tell=tell)
+
+    @property
+    def _all(self) -> list[Kept]:
+        databases = [*self._primary, *self._replicas, *self._cache]
+        return [*databases, self._worker, *self._fleet.ordered, self._fleet.gateway]
+
+    async def _check_first(self) -> None:
+        """Find out what can be known before anything is started."""
+        await self._gateway.write()
+        if self._plan.database_url and (server := await first_unreachable([self._plan.database_url])):
+            raise Refused(
+                f"The database at {server} can't be reached: check MIDRISE_DATABASE_URL and the server"
+            )
+        others = [*self._plan.replica_urls, *([self._plan.redis_url] if self._plan.redis_url else [])]
+        if server := await first_unreachable(others):
+            self._tell(
+                Noted(f"{server} can't be reached now; Midrise starts without it and takes it when it can")
+            )
+
+    async def _raise_in_order(self, group: asyncio.TaskGroup) -> None:
+        caches = [group.create_task(self._start(kept)) for kept in self._cache]
+        for kept in self._primary:
+            await self._start(kept)
+        for kept in self._replicas:
+            group.create_task(self._start(kept))
+        with timed("migrations", "running", tell=self._tell):
+            await self._run_job("migrate")
+        for cache in caches:
+            await cache
+        group.create_task(self._make_administrator())
+        group.create_task(self._start(self._worker))
+        numbers = range(1, self._plan.instances + 1)
+        names = f"api.1 to api.{self._plan.instances}" if self._plan.instances > 1 else "api.1"
+        group.create_task(self._timed_start(names, self._fleet.start_instances(numbers)))
+
+    async def _start(self, kept: Kept) -> None:
+        with timed(kept.component.name, kept.component.doing, tell=self._tell):
+            await kept.start()
+
+    async def _timed_start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        with timed(name, "starting", tell=self._tell):
+            await work
+
+    async def _timed_stop(self, name: str, work: Iterable[Coroutine[Any, Any, None]]) -> None:
+        with timed(name, "stopping", tell=self._tell):
+            await asyncio.gather(*work)
+
+    async def _make_administrator(self) -> None:
+        """Make the first administrator, once in the life of an embedded database."""
+        if self._plan.embeds_database and self._administrator_mark.exists():
+            return
+        given = self._plan.admin_password
+        with timed("administrator", "making the first one", tell=self._tell):
+            answer = await self._run_job(
+                *("admin", "create", "--email", self._plan.admin_email, "--if-none", "--json"),
+                *(("--password-stdin",) if given else ()),
+                input_text=f"{given}\n" if given else "",
+            )
+        made = json.loads(answer)
+        if made["created"]:
+            self.administrator = Administrator(made["email"], made["password"])
+        if self._plan.embeds_database:
+            self._administrator_mark.touch()
+
+    async def _run_job(self, *arguments: str, input_text: str = "") -> str:
+        return await run_job(
+            f"midrise {' '.join(arguments[:2])}",
+            *arguments,
+            environment=self.environment,
+            account=self._python_account,
+            input_text=input_text,
+        )
+
+    def _make_environment(
+        self, primary: PostgresPrimary, replicas: Iterable[PostgresReplica], cache: Valkey
+    ) -> dict[str, str]:
+        plan = self._plan
+        environment = {**plan.environment, "MIDRISE_HOME": str(self._state.home)}
+        if plan.embeds_database:
+            environment["MIDRISE_DATABASE_URL"] = primary.url
+        if plan.embedded_replicas:
+            environment["MIDRISE_REPLICA_URLS"] = ",".join(replica.url for replica in replicas)
+        if plan.embeds_cache:
+            environment["MIDRISE_REDIS_URL"] = cache.url
+        if not plan.has_master_secret:
+            environment["MIDRISE_MASTER_SECRET_FILE"] = str(self._state.master_secret)
+        return environment
+
+    def _kept(self, component: Component) -> Kept:
+        return Kept(component, logs=self._state.logs, record=self._record, tell=self._tell)
+
+    def _kept_instance(self, number: int) -> Kept:
+        return self._kept(
+            ApiInstance(
+                number, sockets=self._sockets, environment=self.environment, account=self._python_account
+            )
+        )
+
+    def _refuse_unless_raised(self) -> None:
+        if not self._is_raised:
+            raise Refused("Midrise is starting or stopping: try again when it is ready")
+
+
+def _gateway_settings(plan: Plan, folder: Path, *, sockets: Path) -> GatewaySettings:
+    return GatewaySettings(
+        folder=folder,
+        sockets=sockets,
+        host=plan.host,
+        port=plan.port,
+        instances=(),
+        tls_certificate=plan.tls_certificate,
+        tls_key=plan.tls_key,
+        trusted_proxies=plan.trusted_proxies,
+        cors_origins=plan.cors_origins,
+    )
+
+
+def _first(refusals: BaseExceptionGroup[Refused]) -> Refused:
+    """The refusal that came first; those of its neighbours followed from it."""
+    found: BaseException = refusals
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found if isinstance(found, Refused) else Refused(str(found))

@@ -1,0 +1,118 @@
+"""The logs of all processes: kept from growing without end, and shown.
+
+Processes write to their files themselves and never reopen them. So a log that has grown too large is copied to
+the next number and then cut, in place; what is written between the last read and the cut, some microseconds,
+is lost.
+"""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from midrise.foundation import clock
+from midrise.topology.events import Event, encode
+
+LARGEST_BYTES = 64 * 1024 * 1024
+KEPT_OLD = 2
+LOOK_EVERY_S = 10
+CHUNK_BYTES = 1024 * 1024
+SHOWN_LINES = 200
+SUPERVISOR = "supervisor"
+
+
+class SupervisorLog:
+    """What the supervisor itself did, a JSON line each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / f"{SUPERVISOR}.log"
+
+    def write(self, event: Event) -> None:
+        line = b'{"timestamp":"%s",' % clock.now().isoformat().encode() + encode(event)[1:]
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, line)
+        finally:
+            os.close(descriptor)
+
+
+async def keep_small(folder: Path, *, largest_bytes: int = LARGEST_BYTES) -> None:
+    """Watch the logs of a folder and cut those that are too large, for ever."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.to_thread(cut_large, folder, largest_bytes=largest_bytes)
+
+
+def cut_large(folder: Path, *, largest_bytes: int) -> None:
+    """Move what a log holds to a numbered one, if it is larger than this."""
+    for log in folder.glob("*.log"):
+        try:
+            if log.stat().st_size > largest_bytes:
+                _cut(log)
+        except OSError:
+            continue  # a full disk: the next look tries again
+
+
+def _cut(log: Path) -> None:
+    for number in range(KEPT_OLD, 1, -1):
+        younger = log.with_name(f"{log.name}.{number - 1}")
+        if younger.exists():
+            younger.rename(log.with_name(f"{log.name}.{number}"))
+    with log.open("rb+", buffering=0) as source, log.with_name(f"{log.name}.1").open("wb") as copy:
+        while chunk := source.read(CHUNK_BYTES):
+            copy.write(chunk)
+        source.truncate(0)
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line, and the name of the process that wrote it."""
+
+    name: str
+    text: str
+
+
+class LogReader:
+    """Reads the logs of a folder: their ends first, then what is added."""
+
+    def __init__(self, folder: Path, *, name: str | None = None) -> None:
+        self._folder = folder
+        self._name = name
+        self._read_bytes: dict[Path, int] = {}
+
+    def names(self) -> list[str]:
+        """The processes that have a log."""
+        return sorted(path.stem for path in self._folder.glob("*.log"))
+
+    def recent(self) -> Iterator[LogLine]:
+        """The last lines of each log."""
+        for path in self._paths():
+            with path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - CHUNK_BYTES))
+                lines = file.read().splitlines()
+            self._read_bytes[path] = size
+            yield from _labelled(path, lines[-SHOWN_LINES:])
+
+    def added(self) -> Iterator[LogLine]:
+        """The whole lines that were added since the last look."""
+        for path in self._paths():
+            begin = self._read_bytes.get(path, 0)
+            with path.open("rb") as file:
+                if file.seek(0, os.SEEK_END) < begin:
+                    begin = 0  # the log was cut
+                file.seek(begin)
+                whole, newline, _ = file.read(CHUNK_BYTES).rpartition(b"\n")
+            self._read_bytes[path] = begin + len(whole) + len(newline)
+            yield from _labelled(path, whole.splitlines())
+
+    def _paths(self) -> list[Path]:
+        if self._name is not None:
+            path = self._folder / f"{self._name}.log"
+            return [path] if path.exists() else []
+        return sorted(self._folder.glob("*.log"))
+
+
+def _labelled(path: Path, lines: list[bytes]) -> Iterator[LogLine]:
+    return (LogLine(path.stem, line.decode(errors="replace")) for line in lines)

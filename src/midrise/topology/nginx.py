@@ -1,0 +1,88 @@
+"""Runs the gateway: nginx over the API instances, with a configuration that changes while it runs."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from midrise.topology import processes
+from midrise.topology.binaries import find_nginx
+from midrise.topology.component import Component
+from midrise.topology.errors import Refused
+from midrise.topology.gateway import GatewaySettings, command, write_config
+from midrise.topology.privileges import Account
+from midrise.topology.probe import refuse_taken_port, speaks_http
+
+PORT_LIMIT_S = 5
+
+
+class Gateway(Component):
+    """nginx, on the only TCP port of the topology.
+
+    It runs as whoever started Midrise: a port below 1024 may need root, and what of nginx talks to clients
+    becomes another user by itself.
+    """
+
+    start_limit_s: ClassVar[float] = 20
+    stop_limit_s: ClassVar[float] = 40
+    stop_signal: ClassVar[signal.Signals] = signal.SIGQUIT
+    straggler_signal: ClassVar[signal.Signals] = signal.SIGQUIT
+    """Workers outlive a killed master and hold the port. They close it, finish their requests and end."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        super().__init__("gateway", account=Account())
+        self.settings = settings
+
+    @property
+    def instances(self) -> tuple[Path, ...]:
+        """The sockets that requests are balanced over. A change counts once it is written and reloaded."""
+        return self.settings.instances
+
+    @instances.setter
+    def instances(self, sockets: tuple[Path, ...]) -> None:
+        self.settings = replace(self.settings, instances=sockets)
+
+    async def write(self) -> None:
+        """Put the configuration in place; raises Refused when nginx finds it wrong, TLS files for example."""
+        await asyncio.to_thread(write_config, self.settings, nginx=find_nginx())
+
+    async def prepare(self) -> None:
+        limit = time.monotonic() + PORT_LIMIT_S
+        while True:
+            try:
+                refuse_taken_port(self.settings.host, self.settings.port)
+                break
+            except Refused:
+                if time.monotonic() > limit:
+                    raise
+                await asyncio.sleep(0.01)
+        await self.write()
+
+    def command(self) -> list[str]:
+        return command(self.settings, nginx=find_nginx())
+
+    async def is_ready(self, pid: int) -> bool:  # noqa: ARG002  prepare() saw that nobody else has the port
+        tls = self.settings.tls_certificate is not None
+        return await speaks_http(self.settings.host, self.settings.port, tls=tls)
+
+    async def reload(self, pid: int, *, limit_s: float) -> bool:
+        """Let the configuration count, and wait for the requests that know only the old one.
+
+        Returns whether all of them ended within the limit.
+        """
+        old = processes.children_of(pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGHUP)
+        limit = time.monotonic() + limit_s
+        while processes.start_mark(pid):
+            now = processes.children_of(pid)
+            if now and not now & old:
+                return True
+            if time.monotonic() > limit:
+                return False
+            await asyncio.sleep(0.01)
+        return not any(map(processes.start_mark, old))
