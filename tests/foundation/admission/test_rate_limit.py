@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midrise.foundation.admission.limits import LimitName, RateLimit
@@ -142,6 +142,7 @@ async def test_a_damaged_key_shuts_nobody_out_for_longer_than_the_window(cache, 
     assert verdict.reset_seconds <= 3600
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 700_000), st.integers(1, 8)), max_size=60))
 async def test_no_span_of_time_passes_more_than_the_quota_and_what_has_come_back(steps):
     clock = Clock()
@@ -157,6 +158,7 @@ async def test_no_span_of_time_passes_more_than_the_quota_and_what_has_come_back
             assert count <= 5 + (end - begin) // 200_000
 
 
+@settings(deadline=None)
 @given(st.integers(1, 50), st.integers(1, 60), st.lists(st.integers(0, 3_000_000), max_size=40))
 async def test_who_waits_as_long_as_told_passes(quota, window_seconds, pauses):
     clock = Clock()

@@ -4,7 +4,7 @@ import secrets
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from midrise.foundation.errors import Unauthenticated
@@ -22,6 +22,7 @@ NONCE = secrets.token_bytes(16)
 URL_SAFE = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
+@settings(deadline=None)
 @given(st.uuids(), st.integers(0, LARGEST_GENERATION), st.binary(min_size=16, max_size=32))
 def test_a_token_says_what_it_was_made_of_and_matches(session_id: UUID, generation: int, nonce: bytes):
     token = TOKENS.issue(session_id, generation, nonce=nonce)
@@ -74,6 +75,7 @@ def test_what_is_no_token_is_refused(text):
         TOKENS.parse(text)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_text_is_anything_but_a_refusal_or_claims(text: str):
     try:
