@@ -88,6 +88,7 @@ def _config(app: App, listener: Listener, *, lifespan: Any) -> uvicorn.Config:
         port=listener.port,
         loop="uvloop",
         http="httptools",
+        interface="asgi3",  # its own guess takes a method for an app of ASGI 2
         ws="none",
         lifespan=lifespan,
         access_log=False,
