@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath, HeaderParameter
+from litestar.params import FromPath
 
 from midrise.foundation.errors import NotFound
 from midrise.foundation.http.access import ANYONE
+from midrise.foundation.http.etags import IfNoneMatch, is_known, quoted
 
 ASSETS_FOLDER = Path(__file__).parent / "reference_assets"
 
@@ -67,9 +67,6 @@ class Document:
     def of(cls, content: bytes, *, suffix: str) -> "Document":
         """The document of these bytes; its media type goes by the suffix of a file name."""
         return cls(content, media_type=MEDIA_TYPES[suffix], digest=sha256(content).hexdigest()[:32])
-
-
-IfNoneMatch = Annotated[str | None, HeaderParameter(name="If-None-Match", required=False)]
 
 
 @get("/docs", opt={"access": ANYONE}, include_in_schema=False, sync_to_thread=True)
@@ -158,13 +155,7 @@ def _page_answer(page: Document, if_none_match: str | None) -> Response[bytes]:
 
 
 def _answer(document: Document, if_none_match: str | None, *, headers: dict[str, str]) -> Response[bytes]:
-    headers |= {"ETag": f'"{document.digest}"'}
-    if if_none_match is not None and _knows(if_none_match, document.digest):
+    headers |= {"ETag": quoted(document.digest)}
+    if is_known(if_none_match, document.digest):
         return Response(b"", status_code=304, headers=headers)
     return Response(document.content, media_type=document.media_type, headers=headers)
-
-
-def _knows(if_none_match: str, digest: str) -> bool:
-    """Whether the header names the digest; weak tags count too (RFC 9110, section 13.1.2)."""
-    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return "*" in tags or f'"{digest}"' in tags
