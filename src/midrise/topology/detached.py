@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,8 @@ def _be_supervisor(plan: Plan, report_to: int) -> None:
             code = 0
         except Refused as refused:
             reports.tell(Failed(str(refused)))
+    except BaseException:  # noqa: BLE001  the last that anybody hears of it
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -102,6 +105,7 @@ def _redirect_streams(state: StateFolder) -> None:
 def _open_output(path: Path) -> int:
     """Where a crash of the supervisor itself is told; nowhere, if the folder can't be written to."""
     with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (path.parent.parent, path.parent):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     return os.open(os.devnull, os.O_WRONLY)

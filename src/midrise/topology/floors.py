@@ -1,6 +1,7 @@
 """Every floor of a plan: made from it, raised in order, and lowered in the reverse order."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Coroutine, Iterable
 from pathlib import Path
@@ -73,9 +74,10 @@ class Floors:
     async def lower(self) -> None:
         """Stop everything: first what takes requests, last what holds the data."""
         self._is_raised = False
-        await self._timed_stop("gateway, API instances, worker", [self._fleet.stop(), self._worker.stop()])
-        await self._timed_stop("caches and replicas", [kept.stop() for kept in self._replicas + self._cache])
-        await self._timed_stop("primary", [kept.stop() for kept in self._primary])
+        serving = [self._fleet.gateway, *self._fleet.ordered, self._worker]
+        await self._stop(serving, self._fleet.stop(), self._worker.stop())
+        for floor in (self._replicas + self._cache, self._primary):
+            await self._stop(floor, *(kept.stop() for kept in floor))
 
     def hurry(self) -> None:
         """Don't wait for requests any more: what is being stopped ends now."""
@@ -142,8 +144,10 @@ class Floors:
         with timed(name, "starting", tell=self._tell):
             await work
 
-    async def _timed_stop(self, name: str, work: Iterable[Coroutine[Any, Any, None]]) -> None:
-        with timed(name, "stopping", tell=self._tell):
+    async def _stop(self, floor: Iterable[Kept], *work: Coroutine[Any, Any, None]) -> None:
+        """Stop the processes of a floor by this work, and tell of those that run."""
+        names = ", ".join(kept.component.name for kept in floor if kept.state is not State.STOPPED)
+        with timed(names, "stopping", tell=self._tell) if names else contextlib.nullcontext():
             await asyncio.gather(*work)
 
     async def _make_administrator(self) -> None:

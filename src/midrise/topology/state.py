@@ -77,9 +77,10 @@ class StateFolder:
     def prepare(self) -> None:
         """Make the folder usable for this start. Call it while holding the lock."""
         with readable_trouble(self.home):
-            for folder in (self.logs, self.gateway):
+            sockets = self._choose_sockets()
+            for folder in (self.logs, self.gateway, sockets):
                 folder.mkdir(mode=0o700, exist_ok=True)
-            self._write_passport({"format": FORMAT, "sockets": str(self._choose_sockets())})
+            self._write_passport({"format": FORMAT, "sockets": str(sockets)})
 
     @contextmanager
     def locked(self) -> Iterator[None]:
