@@ -76,5 +76,5 @@ def _told(faults: Iterable[Fault]) -> str:
     parts = []
     for fault in faults:
         place = (fault.pointer or "").lstrip("/") or "it"
-        parts.append(f"{place} {fault_text(fault, Language.EN)}")
+        parts.append(f"{place} {fault_text(fault, Language.ENGLISH)}")
     return "; ".join(parts)
