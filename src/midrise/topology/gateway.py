@@ -22,6 +22,7 @@ __all__ = ["GatewayConfigRefused", "GatewaySettings", "command", "nginx_version"
 _CONFIG = "nginx.conf"
 _CANDIDATE = "nginx.conf.new"
 _LIMIT_S = 30
+_OLDEST = (1, 22)
 _REASON = re.compile(r"\[(?:emerg|alert|crit|error)\] (?:\d+#\d+: )?(.+)")
 
 
@@ -47,12 +48,15 @@ def command(settings: GatewaySettings, *, nginx: Path) -> list[str]:
 
 
 def nginx_version(nginx: Path) -> tuple[int, ...]:
-    """The version of the program, such as (1, 31, 3)."""
+    """The version of the program, such as (1, 31, 3). Raises `GatewayConfigRefused` for one that is too old."""
     said = _run([str(nginx), "-v"])
     match = re.search(r"/(\d+)\.(\d+)\.(\d+)", said)
     if not match:
         raise GatewayConfigRefused(f"{nginx} does not say which version of nginx it is")
-    return tuple(int(number) for number in match.groups())
+    version = tuple(int(number) for number in match.groups())
+    if version < _OLDEST:
+        raise GatewayConfigRefused(f"{nginx} is nginx {match[0][1:]}, and Midrise needs 1.22 or newer")
+    return version
 
 
 def _make_folders(folder: Path) -> None:

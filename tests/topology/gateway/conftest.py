@@ -9,9 +9,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -150,7 +151,8 @@ class Gateway:
     nginx: Path
     process: subprocess.Popen[bytes]
     log: Path
-    instances: list[Instance] = field(default_factory=list)
+    http: httpx.Client
+    instances: list[Instance]
 
     @property
     def url(self) -> str:
@@ -231,6 +233,12 @@ def nginx() -> Path:
     return find_nginx()
 
 
+@pytest.fixture
+def port() -> int:
+    """A port that nobody listens on."""
+    return _free_port()
+
+
 @pytest.fixture(scope="module")
 def sockets() -> Iterator[Path]:
     """A folder whose name is short enough for Unix sockets."""
@@ -249,7 +257,7 @@ def running(nginx: Path, sockets: Path, *, count: int = 2, **settings: object) -
         folder=folder,
         sockets=sockets,
         host="127.0.0.1",
-        port=free_port(),
+        port=_free_port(),
         instances=tuple(instance.path for instance in instances),
         **settings,
     )
@@ -257,18 +265,20 @@ def running(nginx: Path, sockets: Path, *, count: int = 2, **settings: object) -
     log = folder / "gateway.log"
     with log.open("wb") as output:
         process = subprocess.Popen(command(complete, nginx=nginx), stdout=output, stderr=output)
-    gateway = Gateway(complete, nginx, process, log, instances)
+    http = httpx.Client(base_url=f"http://127.0.0.1:{complete.port}", trust_env=False)
+    gateway = Gateway(complete, nginx, process, log, http, instances)
     try:
         wait_for(lambda: _accepts(gateway))
         yield gateway
     finally:
+        http.close()
         process.terminate()
         process.wait(LIMIT_S)
         for instance in instances:
             instance.stop()
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

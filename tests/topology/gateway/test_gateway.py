@@ -1,13 +1,17 @@
 """The configuration: tested before it counts, taken over by a running nginx without a lost request."""
 
 import dataclasses
+import os
+import pwd
 import re
 import signal
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from midrise.topology.errors import Refused
@@ -16,12 +20,12 @@ from midrise.topology.gateway_config import render
 
 
 @pytest.fixture
-def settings(sockets, tmp_path):
+def settings(sockets, port, tmp_path):
     return GatewaySettings(
         folder=tmp_path / "gateway",
         sockets=sockets,
         host="127.0.0.1",
-        port=18299,
+        port=port,
         instances=(sockets / "api.1.sock", sockets / "api.2.sock"),
     )
 
@@ -68,6 +72,15 @@ def test_what_nginx_does_not_understand_is_refused_in_one_sentence(settings, ngi
 def test_a_program_that_is_not_nginx_is_refused(settings):
     with pytest.raises(GatewayConfigRefused, match="does not say which version of nginx it is"):
         write_config(settings, nginx=Path("/bin/true"))
+
+
+def test_a_program_that_is_too_old_is_refused(tmp_path):
+    old = tmp_path / "nginx"
+    old.write_text("#!/bin/sh\necho 'nginx version: nginx/1.18.0 (Ubuntu)' >&2\n")
+    old.chmod(0o755)
+
+    with pytest.raises(GatewayConfigRefused, match=r"is nginx 1\.18\.0, and Midrise needs 1.22 or newer"):
+        nginx_version(old)
 
 
 def test_names_with_spaces_and_quotes_work(settings, nginx, tmp_path):
@@ -121,7 +134,7 @@ def test_a_reload_takes_an_instance_out_without_losing_a_request(start):
     stop, statuses = threading.Event(), []
 
     def write():
-        with httpx.Client(base_url=gateway.url) as client:
+        with httpx.Client(base_url=gateway.url, trust_env=False) as client:
             while not stop.is_set():
                 statuses.append(client.post("/v1/x", content=b"x" * 1000).status_code)
 
@@ -153,7 +166,7 @@ def test_a_refused_reload_changes_nothing(start):
 
     gateway.process.send_signal(signal.SIGHUP)
 
-    assert httpx.get(f"{gateway.url}/v1/x").status_code == 200
+    assert gateway.http.get("/v1/x").status_code == 200
 
 
 def test_asked_to_quit_it_finishes_what_is_in_flight(start):
@@ -168,7 +181,7 @@ def test_asked_to_quit_it_finishes_what_is_in_flight(start):
 
     gateway.instances[0].answer = wait
     answers = []
-    thread = threading.Thread(target=lambda: answers.append(httpx.post(f"{gateway.url}/v1/x", content=b"x")))
+    thread = threading.Thread(target=lambda: answers.append(gateway.http.post("/v1/x", content=b"x")))
     thread.start()
     assert arrived.wait(10)
 
@@ -193,6 +206,32 @@ def test_a_taken_port_is_said_in_the_log(start, sockets):
 
     assert second.returncode != 0
     assert f"bind() to 127.0.0.1:{twin.port} failed" in second.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start it as somebody else")
+def test_root_can_start_it_as_a_user_to_whom_only_the_folder_belongs(settings, nginx, port, tmp_path):
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory(prefix="midrise-") as outer:
+        folder = Path(outer) / "gateway"
+        folder.mkdir(mode=0o700)
+        Path(outer).chmod(0o711)
+        os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+        theirs = dataclasses.replace(settings, folder=folder, port=port, instances=())
+        write_config(theirs, nginx=nginx)
+        log = tmp_path / "gateway.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                command(theirs, nginx=nginx), stderr=output, user="nobody", group=nobody.pw_gid, extra_groups=[]
+            )
+        try:
+            with httpx.Client(transport=httpx.HTTPTransport(retries=9), trust_env=False) as client:
+                answer = client.get(f"http://127.0.0.1:{port}/")
+            assert answer.status_code == 503
+            assert psutil.Process(process.pid).uids().real == nobody.pw_uid
+        finally:
+            process.terminate()
+            process.wait(10)
+        assert answer.headers["x-request-id"] in log.read_text()
 
 
 def test_the_version_is_told_by_the_program(nginx):

@@ -3,7 +3,6 @@
 import json
 import re
 
-import httpx
 import pytest
 
 from midrise.foundation.localization import negotiate
@@ -121,7 +120,7 @@ def test_an_id_that_is_none_is_replaced(gateway):
 
 
 def test_the_answers_are_as_safe_as_those_of_the_application(gateway):
-    headers = httpx.get(f"{gateway.url}/metrics").headers
+    headers = gateway.http.get("/metrics").headers
 
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
@@ -132,13 +131,13 @@ def test_the_answers_are_as_safe_as_those_of_the_application(gateway):
 
 
 def test_a_refused_method_says_which_are_allowed(gateway):
-    answer = httpx.request("BREW", f"{gateway.url}/v1/products")
+    answer = gateway.http.request("BREW", "/v1/products")
 
     assert answer.headers["allow"] == "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
 
 def test_head_gets_the_headers_alone(gateway):
-    answer = httpx.head(f"{gateway.url}/metrics")
+    answer = gateway.http.head("/metrics")
 
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
@@ -148,8 +147,8 @@ def test_head_gets_the_headers_alone(gateway):
 def test_pages_of_allowed_origins_may_read_the_errors(start):
     gateway = start(cors_origins=("https://shop.example",))
 
-    allowed = httpx.get(f"{gateway.url}/metrics", headers={"Origin": "https://shop.example"})
-    foreign = httpx.get(f"{gateway.url}/metrics", headers={"Origin": "https://other.example"})
+    allowed = gateway.http.get("/metrics", headers={"Origin": "https://shop.example"})
+    foreign = gateway.http.get("/metrics", headers={"Origin": "https://other.example"})
 
     assert allowed.headers["access-control-allow-origin"] == "https://shop.example"
     assert "X-Request-ID" in allowed.headers["access-control-expose-headers"]
@@ -162,7 +161,7 @@ def test_without_an_instance_every_call_is_told_to_come_back(start, method):
     gateway = start(count=0)
 
     for path in ("/", "/livez", "/v1/products/import"):
-        answer = httpx.request(method, f"{gateway.url}{path}", headers={"X-Request-ID": "r1"})
+        answer = gateway.http.request(method, f"{path}", headers={"X-Request-ID": "r1"})
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "2"
         assert answer.headers["x-request-id"] == "r1"
@@ -202,7 +201,7 @@ def test_without_an_instance_every_call_is_told_to_come_back(start, method):
     ],
 )
 def test_the_gateway_speaks_the_language_that_the_application_would(gateway, accept_language):
-    answer = httpx.get(f"{gateway.url}/metrics", headers={"Accept-Language": accept_language})
+    answer = gateway.http.get("/metrics", headers={"Accept-Language": accept_language})
 
     expected = negotiate(accept_language)
     assert answer.headers["content-language"] == expected

@@ -12,8 +12,7 @@ TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 @pytest.fixture
 def client(gateway):
-    with httpx.Client(base_url=gateway.url) as client:
-        yield client
+    return gateway.http
 
 
 def test_requests_are_spread_over_the_instances(gateway, client):
@@ -25,7 +24,7 @@ def test_requests_are_spread_over_the_instances(gateway, client):
 
 def test_connections_to_instances_are_kept(start):
     gateway = start()
-    with httpx.Client(base_url=gateway.url) as client:
+    with httpx.Client(base_url=gateway.url, trust_env=False) as client:
         for _ in range(50):
             client.post("/v1/products", json={})
 
@@ -110,7 +109,7 @@ def test_a_trusted_proxy_says_where_a_request_comes_from(start):
         "X-Request-ID": "p",
     }
 
-    answer = httpx.get(f"{gateway.url}/v1/x", headers=sent)
+    answer = gateway.http.get("/v1/x", headers=sent)
 
     assert seen(answer)["x-forwarded-for"] == ["203.0.113.7"]
     assert seen(answer)["x-forwarded-proto"] == ["https"]
@@ -122,7 +121,7 @@ def test_a_proxy_that_is_not_trusted_is_the_client(start):
     gateway = start(trusted_proxies=("10.0.0.0/8",))
     sent = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
 
-    answer = httpx.get(f"{gateway.url}/v1/x", headers=sent)
+    answer = gateway.http.get("/v1/x", headers=sent)
 
     assert seen(answer)["x-forwarded-for"] == ["127.0.0.1"]
     assert seen(answer)["x-forwarded-proto"] == ["http"]
@@ -178,9 +177,9 @@ def test_answers_are_compressed_and_their_tags_weakened(gateway, response, conte
     for instance in gateway.instances:
         instance.answer = lambda _: response(body, content_type=content_type, ETag='"3.1"')
 
-    with httpx.stream("GET", f"{gateway.url}/v1/x", headers={"Accept-Encoding": "gzip"}) as packed:
+    with gateway.http.stream("GET", "/v1/x", headers={"Accept-Encoding": "gzip"}) as packed:
         raw = b"".join(packed.iter_raw())
-    plain = httpx.get(f"{gateway.url}/v1/x", headers={"Accept-Encoding": "identity"})
+    plain = gateway.http.get("/v1/x", headers={"Accept-Encoding": "identity"})
 
     assert packed.headers["content-encoding"] == "gzip"
     assert packed.headers["etag"] == 'W/"3.1"'
@@ -230,8 +229,8 @@ def test_not_even_errors_say_the_query_in_the_log(start):
     gateway.instances[1].path.unlink()
 
     for method in ("GET", "POST", "PUT"):
-        httpx.request(method, f"{gateway.url}/v1/x?token=canary", content=b"x" * 100_000)
-    httpx.post(f"{gateway.url}/v1/x?token=canary", content=b"x" * 2_000_000, headers={"X-Request-ID": "last"})
+        gateway.http.request(method, "/v1/x?token=canary", content=b"x" * 100_000)
+    gateway.http.post("/v1/x?token=canary", content=b"x" * 2_000_000, headers={"X-Request-ID": "last"})
 
     assert gateway.line("last")["status"] == 413
     assert "canary" not in gateway.log.read_text()

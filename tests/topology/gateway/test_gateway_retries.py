@@ -13,8 +13,7 @@ BODY = b'{"name": "tea"}'
 
 @pytest.fixture
 def client(gateway):
-    with httpx.Client(base_url=gateway.url) as client:
-        yield client
+    return gateway.http
 
 
 def test_a_read_that_an_instance_breaks_off_is_answered_by_another(gateway, client):
@@ -80,7 +79,7 @@ def test_an_instance_that_is_gone_is_not_noticed(start, method, gone):
     if gone == "socket missing":
         first.path.unlink()
 
-    with httpx.Client(base_url=gateway.url) as client:
+    with httpx.Client(base_url=gateway.url, trust_env=False) as client:
         for _ in range(6):
             answer = client.request(method, "/v1/products", content=BODY if method in WRITES else None)
             assert answer.status_code == 200
@@ -91,9 +90,34 @@ def test_an_instance_that_is_gone_is_not_noticed(start, method, gone):
         assert all(request.body == BODY for request in second.requests)
 
 
+@pytest.mark.parametrize("method", WRITES)
+def test_a_large_body_reaches_the_other_instance_whole(start, method):
+    """nginx keeps it in a file, and reads that from the start again."""
+    gateway = start()
+    gateway.instances[0].stop()
+
+    for _ in range(2):
+        assert gateway.http.request(method, "/v1/x", content=b"0123456789" * 100_000).status_code == 200
+
+    assert [len(request.body) for request in gateway.instances[1].requests] == [1_000_000] * 2
+    assert all(request.body.endswith(b"0123456789") for request in gateway.instances[1].requests)
+
+
+def test_a_client_that_waits_to_be_asked_for_its_body_is_asked(start):
+    gateway = start()
+    gateway.instances[0].stop()
+    for path in (b"/v1/x", b"/v1/products/import"):
+        with gateway.connect() as waiting:
+            head = b"PUT " + path + b" HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+            waiting.sendall(head.replace(b"PUT /v1/products", b"POST /v1/products"))
+            assert waiting.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            waiting.sendall(b"abc")
+            assert b'"bytes": 3' in gateway.read(waiting)
+
+
 def test_an_instance_that_dies_between_requests_loses_none(start):
     gateway = start()
-    with httpx.Client(base_url=gateway.url) as client:
+    with httpx.Client(base_url=gateway.url, trust_env=False) as client:
         for _ in range(10):
             client.post("/warm", content=BODY)
         gateway.instances[0].stop()
@@ -107,7 +131,7 @@ def test_if_no_instance_can_be_reached_nothing_has_happened_and_the_client_may_c
     for instance in gateway.instances:
         instance.stop()
 
-    answer = httpx.request(method, f"{gateway.url}/v1/products")
+    answer = gateway.http.request(method, "/v1/products")
 
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "2"
@@ -119,18 +143,18 @@ def test_a_single_instance_that_is_gone_gives_503(start):
     gateway = start(count=1)
     gateway.instances[0].stop()
 
-    assert httpx.put(f"{gateway.url}/v1/x", content=BODY).status_code == 503
-    assert httpx.get(f"{gateway.url}/v1/x").status_code == 503
+    assert gateway.http.put("/v1/x", content=BODY).status_code == 503
+    assert gateway.http.get("/v1/x").status_code == 503
 
 
 def test_an_instance_that_comes_back_is_used_at_once(start):
     gateway = start(count=1)
     gateway.instances[0].stop()
-    assert httpx.get(f"{gateway.url}/v1/x").status_code == 503
+    assert gateway.http.get("/v1/x").status_code == 503
 
     gateway.instances[0].start()
 
-    assert httpx.get(f"{gateway.url}/v1/x").status_code == 200
+    assert gateway.http.get("/v1/x").status_code == 200
 
 
 def test_one_of_three_that_is_gone_is_not_noticed_by_parallel_writes(start):
@@ -139,7 +163,7 @@ def test_one_of_three_that_is_gone_is_not_noticed_by_parallel_writes(start):
     statuses = []
 
     def write():
-        with httpx.Client(base_url=gateway.url) as client:
+        with httpx.Client(base_url=gateway.url, trust_env=False) as client:
             statuses.extend(client.delete(f"/v1/x/{number}").status_code for number in range(20))
 
     threads = [threading.Thread(target=write) for _ in range(8)]
@@ -157,14 +181,14 @@ def test_an_import_goes_to_another_instance_only_if_the_first_was_not_reached(st
     first, second = gateway.instances
     first.stop()
     for _ in range(4):
-        assert httpx.post(f"{gateway.url}/v1/products/import", content=BODY).status_code == 200
+        assert gateway.http.post("/v1/products/import", content=BODY).status_code == 200
     assert [request.body for request in second.requests] == [BODY] * 4
 
     second.answer = lambda _: None
     first.start().answer = lambda _: None
     second.requests.clear()
     for _ in range(4):
-        assert httpx.post(f"{gateway.url}/v1/products/import", content=BODY).status_code == 502
+        assert gateway.http.post("/v1/products/import", content=BODY).status_code == 502
     assert len(first.requests) + len(second.requests) == 4
 
 

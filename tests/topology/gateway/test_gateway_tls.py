@@ -55,7 +55,7 @@ def context(certificate):
 
 @pytest.mark.parametrize("http2", [True, False])
 def test_calls_are_answered_over_tls(secure, context, http2):
-    with httpx.Client(base_url=secure.url, verify=context, http2=http2) as client:
+    with httpx.Client(base_url=secure.url, verify=context, http2=http2, trust_env=False) as client:
         answer = client.post("/v1/x", content=b"abc", headers={"X-Request-ID": "r1"})
 
     assert answer.http_version == ("HTTP/2" if http2 else "HTTP/1.1")
@@ -71,7 +71,7 @@ def test_calls_are_answered_over_tls(secure, context, http2):
     [("/metrics", "GET", 404), ("/v1/x", "BREW", 405), ("/%00", "GET", 400)],
 )
 def test_http2_gets_the_one_error_format_too(secure, context, path, method, status):
-    with httpx.Client(base_url=secure.url, verify=context, http2=True) as client:
+    with httpx.Client(base_url=secure.url, verify=context, http2=True, trust_env=False) as client:
         answer = client.request(method, path)
 
     assert answer.http_version == "HTTP/2"
@@ -82,17 +82,30 @@ def test_http2_gets_the_one_error_format_too(secure, context, path, method, stat
 
 def test_http2_headers_that_are_too_large_end_the_connection(secure, context):
     with (
-        httpx.Client(base_url=secure.url, verify=context, http2=True) as client,
+        httpx.Client(base_url=secure.url, verify=context, http2=True, trust_env=False) as client,
         pytest.raises(httpx.RemoteProtocolError, match="ConnectionTerminated"),
     ):
         client.get("/v1/x", headers={"Authorization": "a" * 40_000})
 
 
-def test_http2_bodies_without_a_length_have_the_same_limit(secure, context):
-    with httpx.Client(base_url=secure.url, verify=context, http2=True) as client:
-        answer = client.post("/v1/x", content=iter([b"x" * 700_000, b"x" * 700_000]))
+def test_http2_bodies_have_the_same_limit(secure, context):
+    said, sent = {"Content-Length": "1200000"}, [b"x" * 700_000, b"x" * 700_000]
+    with httpx.Client(base_url=secure.url, verify=context, http2=True, trust_env=False) as client:
+        answers = [
+            client.post("/v1/x", content=iter([b"x"]), headers=said),
+            client.post("/v1/x", content=iter(sent)),
+        ]
 
-    assert answer.status_code == 413
+    assert [answer.json()["code"] for answer in answers] == ["payload_too_large"] * 2
+    assert [answer.status_code for answer in answers] == [413] * 2
+
+
+def test_http2_writes_do_not_notice_an_instance_that_is_gone(secure, context):
+    secure.instances[0].stop()
+    with httpx.Client(base_url=secure.url, verify=context, http2=True, trust_env=False) as client:
+        answers = [client.put(f"/v1/x/{number}", content=b"x" * 100_000) for number in range(4)]
+
+    assert [answer.json()["bytes"] for answer in answers] == [100_000] * 4
 
 
 def test_plain_http_is_told_to_speak_tls(secure):
@@ -107,7 +120,7 @@ def test_plain_http_is_told_to_speak_tls(secure):
 def test_old_versions_of_tls_are_refused(secure, certificate):
     context = ssl.create_default_context(cafile=str(certificate[0]))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    with httpx.Client(verify=context) as client:
+    with httpx.Client(verify=context, trust_env=False) as client:
         assert client.get(f"{secure.url}/v1/x").status_code == 200
 
     context = ssl.create_default_context(cafile=str(certificate[0]))
@@ -116,5 +129,5 @@ def test_old_versions_of_tls_are_refused(secure, certificate):
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = ssl.TLSVersion.TLSv1
         context.maximum_version = ssl.TLSVersion.TLSv1_1
-    with httpx.Client(verify=context) as client, pytest.raises(httpx.ConnectError):
+    with httpx.Client(verify=context, trust_env=False) as client, pytest.raises(httpx.ConnectError):
         client.get(f"{secure.url}/v1/x")
