@@ -7,6 +7,7 @@ import shutil
 import signal
 import time
 from abc import abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
@@ -169,24 +170,42 @@ class PostgresCluster(Component):
             )
 
     async def _await_end_of_leftovers(self) -> None:
-        """Wait for sessions that outlive a killed server: a new one refuses to start beside them."""
-        folder = self.folder.resolve()
+        """Wait for sessions that outlive a killed server: a new one refuses to start beside them.
+
+        A server that nobody knows of, but which lives, is shut down first.
+        """
+        server = self._server_in_pid_file()
         limit = time.monotonic() + LEFTOVERS_LIMIT_S
-        while leftovers := processes.working_in(folder):
-            if time.monotonic() > limit:
-                for pid in leftovers:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+        while leftovers := self._processes_in_folder():
+            if server is not None and server in leftovers:
+                _signal({server}, self.stop_signal)
+                server, limit = None, time.monotonic() + self.stop_limit_s
+            elif time.monotonic() > limit:
+                _signal(leftovers, signal.SIGKILL)
             await asyncio.sleep(0.01)
         if processes.PROC.exists():
             # Nobody works in the folder, so the file's number, if it lives, is another program's by now.
             self.pid_file.unlink(missing_ok=True)
         self.clear()
 
+    def _processes_in_folder(self) -> set[int]:
+        return processes.working_in(self.folder.resolve(), program="postgres")
+
+    def _server_in_pid_file(self) -> int | None:
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return int(self.pid_file.read_text().splitlines()[0])
+        return None
+
     def _configure(self, folder: Path) -> None:
         configuration = CONFIGURATION.format(shared_buffers_mib=self.shared_buffers_mib)
         self.account.write(folder / "midrise.conf", configuration)
         self.account.write(folder / "pg_hba.conf", ACCESS)
+
+
+def _signal(pids: Iterable[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def _worst(lines: list[str]) -> str:

@@ -95,6 +95,8 @@ def give(order: Order, path: Path, *, home: Path, limit_s: float | None = None) 
                 yield from _until_done(lines)
         except TimeoutError:
             raise Refused(f"The supervisor of {home} gives no answer: see midrise logs supervisor") from None
+        except msgspec.MsgspecError:
+            raise Refused(f"The supervisor of {home} is of another version of Midrise: use that one") from None
         except OSError:
             raise Refused(f"Midrise doesn't run on {home}: start it with midrise up") from None
 

@@ -4,6 +4,7 @@ The process reports to the command through a pipe, until everything is ready or 
 """
 
 import contextlib
+import fcntl
 import os
 import signal
 import sys
@@ -26,7 +27,7 @@ def supervise_detached(plan: Plan) -> Iterator[Event]:
 
     Raises Refused if it can't be raised; then nothing is left running. So it is with Ctrl-C meanwhile.
     """
-    read_end, write_end = os.pipe()
+    read_end, write_end = _pipe_above_streams()
     pid = os.fork()
     if pid == 0:
         _be_supervisor(plan, write_end)
@@ -84,6 +85,15 @@ class _Reports:
         if isinstance(event, Raised):
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _pipe_above_streams() -> tuple[int, int]:
+    """A pipe whose ends are no standard streams, even where the command was started without these."""
+    ends = os.pipe()
+    moved = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, STREAMS) for end in ends]
+    for end in ends:
+        os.close(end)
+    return moved[0], moved[1]
 
 
 def _leave_files(report_to: int) -> None:

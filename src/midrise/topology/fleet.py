@@ -11,6 +11,7 @@ from midrise.topology.events import Tell, timed
 from midrise.topology.instances import ApiInstance
 from midrise.topology.kept import Kept, State
 from midrise.topology.nginx import Gateway
+from midrise.topology.together import together
 
 MOST_INSTANCES = 64
 DRAIN_LIMIT_S = 120
@@ -41,12 +42,13 @@ class Fleet:
         """Start instances side by side; raises Refused if one doesn't become ready."""
         keepers = {number: self._keep_instance(number) for number in numbers}
         self.instances |= keepers
-        outcomes = await asyncio.gather(*(kept.start() for kept in keepers.values()), return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                await asyncio.gather(*(kept.stop() for kept in keepers.values()))
-                self.instances = {n: kept for n, kept in self.instances.items() if n not in keepers}
-                raise outcome
+        try:
+            async with together() as group:
+                for kept in keepers.values():
+                    group.create_task(kept.start())
+        except BaseException:
+            await self._remove(keepers)
+            raise
 
     async def start_gateway(self) -> None:
         self._configuration.instances = self._sockets()
@@ -89,9 +91,12 @@ class Fleet:
         if surplus:
             with timed(_names(surplus), "finishing requests, stopping", tell=tell):
                 await self._route(leaving=set(surplus))
-                await asyncio.gather(*(self.instances[number].stop() for number in surplus))
-                for number in surplus:
-                    del self.instances[number]
+                await self._remove(surplus)
+
+    async def _remove(self, numbers: Iterable[int]) -> None:
+        await asyncio.gather(*(self.instances[number].stop() for number in numbers))
+        for number in numbers:
+            del self.instances[number]
 
     async def _route(self, *, leaving: AbstractSet[int] = frozenset()) -> None:
         """Let the gateway send requests to the instances but these, and wait until it doesn't any more."""

@@ -21,6 +21,7 @@ from midrise.topology.plan import Plan
 from midrise.topology.postgres import PostgresPrimary, PostgresReplica
 from midrise.topology.privileges import Account, server_account
 from midrise.topology.state import StateFolder
+from midrise.topology.together import together
 from midrise.topology.valkey import Valkey
 
 UNWANTED = {State.RESTARTING, State.STOPPED}
@@ -41,6 +42,7 @@ class Floors:
         self._sockets = state.sockets
 
         primary = PostgresPrimary(state.postgres / "primary", sockets=self._sockets)
+        self._primary_server = primary
         replicas = [
             PostgresReplica(number, state.postgres / f"replica.{number}", primary=primary)
             for number in range(1, plan.embedded_replicas + 1)
@@ -63,11 +65,8 @@ class Floors:
     async def raise_all(self) -> None:
         """Start everything, each part as soon as what it needs is ready; raises Refused."""
         await self._check_first()
-        try:
-            async with asyncio.TaskGroup() as group:
-                await self._raise_in_order(group)
-        except* Refused as refusals:
-            raise _first(refusals) from None
+        async with together() as group:
+            await self._raise_in_order(group)
         await self._timed_start("gateway", self._fleet.start_gateway())
         self._is_raised = True
 
@@ -109,6 +108,7 @@ class Floors:
 
     async def _check_first(self) -> None:
         """Find out what can be known before anything is started."""
+        self._refuse_lost_primary()
         await self._gateway.write()
         if self._plan.database_url and (server := await first_unreachable([self._plan.database_url])):
             raise Refused(
@@ -118,6 +118,15 @@ class Floors:
         if server := await first_unreachable(others):
             self._tell(
                 Noted(f"{server} can't be reached now; Midrise starts without it and takes it when it can")
+            )
+
+    def _refuse_lost_primary(self) -> None:
+        """An empty primary would be copied over what may be the last copy of all data."""
+        replica = next(self._state.postgres.glob("replica.*/PG_VERSION"), None)
+        if self._plan.embeds_database and replica and not self._primary_server.has_cluster:
+            raise Refused(
+                f"{self._primary_server.folder} is missing, but its replica {replica.parent} is there: put it "
+                "back from a backup or that replica, or remove the replica to begin with an empty database"
             )
 
     async def _raise_in_order(self, group: asyncio.TaskGroup) -> None:
@@ -218,11 +227,3 @@ def _gateway_settings(plan: Plan, folder: Path, *, sockets: Path) -> GatewaySett
         trusted_proxies=plan.trusted_proxies,
         cors_origins=plan.cors_origins,
     )
-
-
-def _first(refusals: BaseExceptionGroup[Refused]) -> Refused:
-    """The refusal that came first; those of its neighbours followed from it."""
-    found: BaseException = refusals
-    while isinstance(found, BaseExceptionGroup):
-        found = found.exceptions[0]
-    return found if isinstance(found, Refused) else Refused(str(found))

@@ -11,7 +11,7 @@ from pathlib import Path
 from midrise.topology import processes
 from midrise.topology.child import Child
 from midrise.topology.component import Component, DisposableComponent
-from midrise.topology.errors import Refused
+from midrise.topology.errors import CannotStart, Refused
 from midrise.topology.events import Noted, ProcessStatus, Tell
 from midrise.topology.leftovers import ProcessRecord
 
@@ -57,7 +57,7 @@ class Kept:
         """Start it and wait until it is ready; raises Refused, and then it doesn't run."""
         self.state = State.STARTING
         try:
-            await self._start()
+            await self._start_or_make_anew()
         except BaseException:
             self.state = State.STOPPED
             raise
@@ -119,8 +119,7 @@ class Kept:
                 code = await asyncio.wait_for(self._child.ended(), LOOK_FOR_DAMAGE_EVERY_S)
             except TimeoutError:
                 if self._child.is_beyond_repair():
-                    self._tell(Noted(f"{name} can't follow any more; it is made anew"))
-                    await self._make_anew()
+                    self._tell(Noted(f"{name} can't go on as it is; it is made anew"))
                     return
             else:
                 self._tell(Noted(f"{name} ended ({_how(code)}); it is started again"))
@@ -136,7 +135,7 @@ class Kept:
                 if tries > TRIES_BEFORE_ANEW or self._child.is_beyond_repair():
                     await self._make_anew()
                 await self._start()
-            except (Refused, OSError) as trouble:
+            except Exception as trouble:  # noqa: BLE001  whatever it was, it is tried again
                 self._tell(Noted(f"{name} did not come back: {trouble}"))
             else:
                 self._tell(Noted(f"{name} is back after {time.monotonic() - began:.2f} seconds"))
@@ -150,6 +149,16 @@ class Kept:
         except BaseException:
             await self._end()
             raise
+
+    async def _start_or_make_anew(self) -> None:
+        try:
+            await self._start()
+        except CannotStart as trouble:
+            if not isinstance(self.component, DisposableComponent):
+                raise
+            self._tell(Noted(f"{trouble}; it is made anew"))
+            await self._make_anew()
+            await self._start()
 
     async def _make_anew(self) -> None:
         if isinstance(self.component, DisposableComponent):

@@ -34,12 +34,12 @@ def children_of(pid: int) -> set[int]:
         return set() if PROC.exists() else _ps_children(pid)
 
 
-def working_in(folder: Path) -> set[int]:
-    """The processes whose working folder this is; none where the system doesn't tell."""
+def working_in(folder: Path, *, program: str) -> set[int]:
+    """The processes of a program whose working folder this is; none where the system doesn't tell."""
     found = set()
     for entry in Path("/proc").glob("[0-9]*/cwd"):
         with contextlib.suppress(OSError):
-            if entry.readlink() == folder:
+            if entry.readlink() == folder and entry.with_name("exe").readlink().name == program:
                 found.add(int(entry.parent.name))
     return found
 

@@ -3,7 +3,7 @@
 midrise.json       the format of the folder, and where its sockets are
 lock               held by the one supervisor that may use the folder
 processes.json     the processes that it started, so that the next one can end what a killed one left
-sockets/           every Unix socket, unless the path is too long for them
+sockets/           every Unix socket, unless the path is too long or too strange for them
 postgres/ valkey/ gateway/ logs/ master.secret
 """
 
@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import stat
 import tempfile
@@ -25,7 +26,9 @@ from midrise.topology.trouble import readable_trouble
 FORMAT = 1
 SOCKET_PATH_LIMIT = 100
 """Bytes. The system's own limit is 107 on Linux and 103 on macOS, the last for a NUL."""
-LONGEST_SOCKET_NAME = len("/api.64.internal.sock.1234567")
+PLAIN_PATH = re.compile("[A-Za-z0-9/._-]+")
+"""What needs no quoting in a URL, a connection string or a configuration."""
+LONGEST_SOCKET_NAME = len("/api.64.internal.sock")
 SHORT_PARENT = Path("/tmp")  # noqa: S108  the folder inside is made by mkdtemp: private, and of no foreseeable name
 
 
@@ -136,7 +139,8 @@ class StateFolder:
 
     def _choose_sockets(self) -> Path:
         own = self.home / "sockets"
-        if len(os.fsencode(own)) + LONGEST_SOCKET_NAME <= SOCKET_PATH_LIMIT:
+        is_short = len(os.fsencode(own)) + LONGEST_SOCKET_NAME <= SOCKET_PATH_LIMIT
+        if is_short and PLAIN_PATH.fullmatch(str(own)):
             return own
         known = self.sockets
         if known != own and _is_private(known):

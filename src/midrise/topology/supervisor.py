@@ -76,10 +76,11 @@ class Supervisor:
             is_raised = await self._unless_ending(self._floors.raise_all())
         except OSError as trouble:
             raise Refused(sentence(trouble, self._state.home)) from trouble
-        if is_raised:
-            seconds = time.perf_counter() - began
-            self._tell(Raised(self._plan.address, seconds, self._floors.administrator))
-            await self._ending.wait()
+        if not is_raised:
+            raise Refused("Midrise was told to stop before it was ready")
+        seconds = time.perf_counter() - began
+        self._tell(Raised(self._plan.address, seconds, self._floors.administrator))
+        await self._ending.wait()
 
     async def _unless_ending(self, work: Coroutine[Any, Any, None]) -> bool:
         """Do this to its end, unless everything is to end before. Returns whether it was done."""
@@ -101,7 +102,7 @@ class Supervisor:
                 tell(Done(""))
             case Down():
                 self._listeners.append(tell)
-                self._ending.set()
+                self._end()
                 await self._ended.wait()
                 tell(Done("Midrise is down"))
             case Scale(api=count):
@@ -112,9 +113,12 @@ class Supervisor:
                 tell(Done("Worker and API instances were replaced"))
 
     def _tell(self, event: Event) -> None:
-        self._log.write(event)
+        # A full disk or a terminal that is gone must not stop what runs.
+        with contextlib.suppress(OSError):
+            self._log.write(event)
         for tell in self._listeners:
-            tell(event)
+            with contextlib.suppress(OSError):
+                tell(event)
 
     def _heed_signals(self) -> None:
         loop = asyncio.get_running_loop()
