@@ -110,6 +110,16 @@ async def test_every_bad_field_is_named_at_once(create):
     }
 
 
+async def test_rules_and_types_are_told_together(create):
+    answer = await create(sku="", slug="É", price={"amount": -1, "currency": "ZZZ"})
+    assert faults(answer) == {
+        "/sku": "too_short",
+        "/slug": "wrong_format",
+        "/price/amount": "too_small",
+        "/price/currency": "unknown_currency",
+    }
+
+
 async def test_a_body_without_anything_lacks_what_is_required(admin):
     answer = await admin.post("/v1/products", json={})
     assert faults(answer) == {"/sku": "missing", "/name": "missing", "/price": "missing"}

@@ -74,7 +74,7 @@ async def test_null_on_what_a_product_always_has_is_named(admin, create):
     ("patch", "pointer", "code"),
     [
         ({"price": {"currency": "ZZZ"}}, "/price/currency", "unknown_currency"),
-        ({"price": {"amount": None}}, "/price/amount", "wrong_type"),
+        ({"price": {"amount": None, "currency": "BDT"}}, "/price/amount", "wrong_type"),
         ({"slug": "Á"}, "/slug", "wrong_format"),
         ({"stock": {"on_hand": 1}}, "/stock", "unknown_field"),
         ({"attributes": {"a": {}}}, "/attributes/a", "wrong_type"),

@@ -116,7 +116,7 @@ class NewProduct:
 
     def check(self) -> None:
         """Raises `Invalid` with every rule that is broken."""
-        _refuse(_faults(self.slug, self.price.currency))
+        _refuse(product_faults(slug=self.slug, currency=self.price.currency))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class ProductChanges:
 
     def check(self) -> None:
         """Raises `Invalid` with every rule that is broken, whatever the product is."""
-        _refuse(_faults(self.slug, self.price_currency))
+        _refuse(product_faults(slug=self.slug, currency=self.price_currency))
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +233,15 @@ def name_sort_of(name: str) -> str:
     return sort_key(name)[:LONGEST_NAME]
 
 
+def product_faults(*, slug: str | None, currency: str | None) -> Iterator[Fault]:
+    """Rules that are broken and that no type can say; None leaves a member out of it."""
+    if slug is not None and not is_slug(slug):
+        expected = "lower-case letters and digits with single hyphens between"
+        yield Fault(FaultCode.WRONG_FORMAT, pointer="/slug", arguments={"expected": expected})
+    if currency is not None and not is_currency(currency):
+        yield Fault(FaultCode.UNKNOWN_CURRENCY, pointer="/price/currency")
+
+
 def facts_changed(before: Product, after: Product) -> dict[str, dict[str, Any]]:
     """Each fact that differs, with both values; None stands for an attribute that is not there.
 
@@ -244,14 +253,6 @@ def facts_changed(before: Product, after: Product) -> dict[str, dict[str, Any]]:
         for name in old | new
         if msgspec.json.encode(old.get(name)) != msgspec.json.encode(new.get(name))
     }
-
-
-def _faults(slug: str | None, currency: str | None) -> Iterator[Fault]:
-    if slug is not None and not is_slug(slug):
-        expected = "lower-case letters and digits with single hyphens between"
-        yield Fault(FaultCode.WRONG_FORMAT, pointer="/slug", arguments={"expected": expected})
-    if currency is not None and not is_currency(currency):
-        yield Fault(FaultCode.UNKNOWN_CURRENCY, pointer="/price/currency")
 
 
 def _refuse(faults: Iterator[Fault]) -> None:

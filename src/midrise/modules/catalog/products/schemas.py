@@ -1,13 +1,14 @@
 """Products as clients send and see them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from midrise.foundation.errors import Fault
 from midrise.foundation.money import Amount, Currency, Money
 from midrise.modules.catalog.products.model import (
     LONGEST_NAME,
@@ -16,6 +17,7 @@ from midrise.modules.catalog.products.model import (
     Product,
     ProductChanges,
     ProductStatus,
+    product_faults,
 )
 from midrise.modules.catalog.slugs import LONGEST_SLUG
 
@@ -86,6 +88,15 @@ AttributeChanges = Annotated[
 Pieces = Annotated[int, Meta(ge=0)]
 
 
+def further_faults(body: Mapping[str, Any]) -> Iterator[Fault]:
+    """What the service would find wrong as well with a body that is refused already."""
+    price = body.get("price")
+    return product_faults(
+        slug=_valid_text(body.get("slug"), Slug),
+        currency=_valid_text(price.get("currency") if isinstance(price, dict) else None, Currency),
+    )
+
+
 class ProductToCreate(msgspec.Struct, forbid_unknown_fields=True):
     """A new product. Categories come with a later version; the stock has calls of its own."""
 
@@ -96,6 +107,8 @@ class ProductToCreate(msgspec.Struct, forbid_unknown_fields=True):
     description: Description = ""
     status: Status = ProductStatus.DRAFT
     attributes: Attributes = msgspec.field(default_factory=dict)
+
+    further_faults = staticmethod(further_faults)
 
 
 class PriceToChange(msgspec.Struct, forbid_unknown_fields=True):
@@ -115,6 +128,8 @@ class ProductToChange(msgspec.Struct, forbid_unknown_fields=True):
     status: Status | UnsetType = UNSET
     price: PriceToChange | UnsetType = UNSET
     attributes: AttributeChanges | UnsetType = UNSET
+
+    further_faults = staticmethod(further_faults)
 
 
 class StockShown(msgspec.Struct):
@@ -184,3 +199,11 @@ def product_shown(product: Product) -> ProductShown:
         created_at=product.created_at,
         updated_at=product.updated_at,
     )
+
+
+def _valid_text(value: object, annotation: Any) -> str | None:
+    try:
+        text: str = msgspec.convert(value, annotation)
+    except msgspec.ValidationError:
+        return None
+    return text
