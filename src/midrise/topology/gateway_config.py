@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from midrise.topology.errors import Refused
 from midrise.topology.gateway_errors import (
     RETRY_AFTER_SECONDS,
     error_locations,
@@ -65,7 +66,7 @@ def render(settings: GatewaySettings, *, version: tuple[int, ...]) -> str:
         **_listening(settings, version),
         **_addresses(settings.trusted_proxies),
         "host_header": "$host$is_request_port$request_port" if version >= _REQUEST_PORT else "$http_host",
-        "keepalive_min_timeout": "keepalive_min_timeout 5s;" if version >= _KEEPALIVE_MIN_TIMEOUT else "",
+        "keepalive_min_timeout": "keepalive_min_timeout 3s;" if version >= _KEEPALIVE_MIN_TIMEOUT else "",
         "origins": "\n".join(f"{quoted(origin)} $http_origin;" for origin in settings.cors_origins),
         "requests_at_once": str(settings.requests_at_once_per_address),
         "language_rules": language_rules(),
@@ -105,7 +106,13 @@ def _user(folder: Path) -> str:
     if os.geteuid() != 0:
         return ""
     owner = folder.stat()
-    return f"user {quoted(pwd.getpwuid(owner.st_uid).pw_name)} {quoted(grp.getgrgid(owner.st_gid).gr_name)};"
+    try:
+        user, group = pwd.getpwuid(owner.st_uid).pw_name, grp.getgrgid(owner.st_gid).gr_name
+    except KeyError:
+        raise Refused(
+            f"{folder} belongs to somebody without a name on this machine: give it to a user"
+        ) from None
+    return f"user {quoted(user)} {quoted(group)};"
 
 
 def _listening(settings: GatewaySettings, version: tuple[int, ...]) -> dict[str, str]:
