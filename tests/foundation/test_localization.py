@@ -1,8 +1,11 @@
 """Errors are told in English or Bengali, as the client asks."""
 
+import importlib
+import pkgutil
+
 import pytest
 
-import midrise.foundation.http.errors  # noqa: F401  its classes are among those that are looked at
+import midrise.foundation
 from midrise.foundation.errors import (
     AppError,
     Fault,
@@ -54,6 +57,8 @@ def test_the_language_is_the_one_asked_for_most(accept_language, expected):
 
 
 def test_every_error_and_fault_of_the_foundation_is_told_in_bengali():
+    for module in pkgutil.walk_packages(midrise.foundation.__path__, "midrise.foundation."):
+        importlib.import_module(module.name)
     errors = [
         error
         for error in _descendants(AppError)
@@ -81,7 +86,7 @@ def test_bengali_carries_the_arguments():
 def test_words_of_ours_are_translated_and_those_of_clients_are_not():
     assert "রিসোর্স" in error_texts(NotFound(), Language.BENGALI).detail
     assert error_texts(Malformed("The body is empty"), Language.BENGALI).detail == "বডি খালি"
-    wrong_type = Fault(FaultCode.WRONG_TYPE, arguments={"expected": "int or null", "got": "str"})
+    wrong_type = Fault(FaultCode.WRONG_TYPE, arguments={"expected": "a whole number or null", "got": "text"})
     assert fault_text(wrong_type, Language.BENGALI) == "পূর্ণ সংখ্যা বা null হতে হবে, টেক্সট নয়"
     reference = Fault(FaultCode.UNKNOWN_REFERENCE, arguments={"value": "resource"})
     assert fault_text(reference, Language.BENGALI).endswith("resource")
@@ -150,10 +155,14 @@ def test_a_module_brings_its_own_texts(tmp_path, monkeypatch):
 
 
 def test_faults_of_an_error_are_told_one_by_one():
-    error = Invalid([Fault(FaultCode.TOO_SMALL, pointer="/price/amount", arguments={"limit": 0})])
+    too_small = Fault(FaultCode.TOO_SMALL, pointer="/price/amount", arguments={"limit": 0})
+    error = Invalid([too_small, Fault(FaultCode.MISSING, pointer="/name")])
 
-    assert [fault_text(fault, Language.ENGLISH) for fault in error.faults] == ["must be 0 or more"]
-    assert error_texts(error, Language.ENGLISH).detail == "1 fields are not valid"
+    assert [fault_text(fault, Language.ENGLISH) for fault in error.faults] == [
+        "must be 0 or more",
+        "is required",
+    ]
+    assert error_texts(error, Language.ENGLISH).detail == "2 fields are not valid"
 
 
 def _descendants(kind):
