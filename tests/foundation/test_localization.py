@@ -58,7 +58,8 @@ def test_the_language_is_the_one_asked_for_most(accept_language, expected):
 
 def test_every_error_and_fault_of_the_foundation_is_told_in_bengali():
     for module in pkgutil.walk_packages(midrise.foundation.__path__, "midrise.foundation."):
-        importlib.import_module(module.name)
+        if not module.name.endswith(".env"):  # Alembic's, which it alone can import
+            importlib.import_module(module.name)
     errors = [
         error
         for error in _descendants(AppError)
