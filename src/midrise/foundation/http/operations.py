@@ -71,7 +71,12 @@ class OperationsController(Controller):
         """200 while the process runs, whatever else is the matter."""
         return Alive()
 
-    @get("/readyz", access=ANYONE, summary="Tell whether the server can serve")
+    @get(
+        "/readyz",
+        access=ANYONE,
+        summary="Tell whether the server can serve",
+        other_answers={503: Readiness},
+    )
     async def show_readiness(self, health: Injected[Health]) -> Response[Readiness]:
         """200 when it can serve, else 503, with the state of each dependency and no address."""
         states = await health.states()

@@ -22,6 +22,7 @@ IF_MATCH = "If-Match"
 IF_NONE_MATCH = "If-None-Match"
 JSON = "application/json"
 
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
 
 
@@ -74,15 +75,15 @@ class Call:
 
 
 def calls_of(app: Litestar) -> Sequence[Call]:
-    """Every documented call, by path."""
+    """Every documented call, by path and method."""
     found = [
         _call(route, handler, method)
         for route in app.routes
         if isinstance(route, HTTPRoute)
         for method, (handler, _) in route.route_handler_map.items()
-        if method not in {"OPTIONS", "HEAD"} and handler.resolve_include_in_schema()
+        if method in _METHODS and handler.resolve_include_in_schema()
     ]
-    return sorted(found, key=lambda call: (not call.is_versioned, call.path))
+    return sorted(found, key=lambda call: (not call.is_versioned, call.path, _METHODS.index(call.method)))
 
 
 def tags_of(app: Litestar) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from litestar import Litestar
 from midrise.foundation.http.openapi.calls import IF_NONE_MATCH, Call, calls_of, tags_of
 from midrise.foundation.http.openapi.headers import HEADERS
 from midrise.foundation.http.openapi.json_schemas import JsonSchemas
-from midrise.foundation.http.openapi.operations import ACCESS_TOKEN, API_KEY, has_tag, operation_of
+from midrise.foundation.http.openapi.operations import ACCESS_TOKEN, API_KEY, operation_of
 from midrise.foundation.http.openapi.problem_answers import ProblemAnswers
 
 _DESCRIPTION = """\
@@ -81,13 +81,13 @@ def document_of(app: Litestar) -> dict[str, Any]:
 
 
 def _paths(calls: Sequence[Call], schemas: JsonSchemas, problems: ProblemAnswers) -> dict[str, Any]:
-    tagged = frozenset(call.path for call in calls if call.takes(IF_NONE_MATCH))
+    tagged = [call.answer for call in calls if call.takes(IF_NONE_MATCH)]
     paths: dict[str, Any] = {}
     for call in calls:
-        tag = has_tag(call, tagged_paths=tagged)
-        paths.setdefault(call.path, {})[call.method.lower()] = operation_of(
-            call, schemas, problems, has_tag=tag
-        )
+        # A resource that can be read by its tag is answered with it by whatever makes or changes it.
+        has_tag = call.takes(IF_NONE_MATCH) or (call.method != "GET" and call.answer in tagged)
+        operation = operation_of(call, schemas, problems, has_tag=has_tag)
+        paths.setdefault(call.path, {})[call.method.lower()] = operation
     return paths
 
 

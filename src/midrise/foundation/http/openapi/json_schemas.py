@@ -139,10 +139,10 @@ def _scalar(info: types.Type) -> JsonSchema:
 
 
 def _name(cls: object) -> str:
-    """`UserShown` is called `User`, a list of them `UserList`."""
+    """`UserShown` is called `User`, a list of them `UserList`, `NewRoleBody` is `NewRole`."""
     origin = getattr(cls, "__origin__", None)
     if origin is None:
-        return str(getattr(cls, "__name__", cls)).removesuffix("Shown")
+        return str(getattr(cls, "__name__", cls)).removesuffix("Shown").removesuffix("Body")
     parts = "".join(_name(part) for part in getattr(cls, "__args__", ()))
     return f"{parts}{_name(origin).removesuffix('Of')}"
 

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
+
 from midrise.foundation.http.access import Access
 from midrise.foundation.http.binding import MERGE_PATCH
 from midrise.foundation.http.openapi.calls import (
-    IF_MATCH,
     IF_NONE_MATCH,
     JSON,
     Call,
@@ -25,14 +26,14 @@ API_KEY = "apiKey"
 def operation_of(
     call: Call, schemas: JsonSchemas, problems: ProblemAnswers, *, has_tag: bool
 ) -> dict[str, Any]:
-    """The operation; ``has_tag`` says that what it answers is a resource with an ETag."""
+    """The operation; ``has_tag`` says that what it answers has an ETag."""
     operation: dict[str, Any] = {
         "operationId": call.name,
         "tags": [call.tag] if call.tag else [],
         "summary": call.summary,
         "description": _description(call),
         "security": _security(call.access),
-        "responses": problems.of(call) | _answers(call, schemas, has_tag=has_tag),
+        "responses": dict(sorted((problems.of(call) | _answers(call, schemas, has_tag=has_tag)).items())),
     }
     if call.parameters:
         operation["parameters"] = [_parameter(each, schemas) for each in call.parameters]
@@ -57,7 +58,7 @@ def _security(access: Access) -> list[Mapping[str, list[str]]]:
 def _parameter(parameter: CallParameter, schemas: JsonSchemas) -> dict[str, Any]:
     schema = schemas.of_body(parameter.annotation)
     if parameter.default is not None:
-        schema["default"] = parameter.default
+        schema["default"] = msgspec.to_builtins(parameter.default)
     shown: dict[str, Any] = {
         "name": parameter.name,
         "in": parameter.place,
@@ -79,7 +80,7 @@ def _body_content(call: Call, schemas: JsonSchemas) -> dict[str, Any]:
 
 
 def _answers(call: Call, schemas: JsonSchemas, *, has_tag: bool) -> dict[str, Any]:
-    names = ["ETag"] if has_tag and call.answer is not None else []
+    names = ["ETag"] if has_tag else []
     if call.status == HTTPStatus.CREATED:
         names.append("Location")
     if call.takes("cursor"):
@@ -104,12 +105,3 @@ def _answer(status: int, answer: Any, call: Call, schemas: JsonSchemas, names: l
         content: dict[str, Any] = {JSON: {"schema": schema, "example": example_of(schema, schemas)}}
         shown["content"] = content | {each: {"schema": {"type": "string"}} for each in call.media_types}
     return shown
-
-
-def has_tag(call: Call, *, tagged_paths: frozenset[str]) -> bool:
-    """Whether what the call answers has an ETag: it takes one, or makes what is read with one."""
-    if call.takes(IF_MATCH) or call.takes(IF_NONE_MATCH):
-        return True
-    return call.method == "POST" and any(
-        path.rpartition("/")[0] == call.path and path.endswith("}") for path in tagged_paths
-    )
