@@ -19,6 +19,7 @@ from midrise.app import create_administrator, create_application
 from midrise.foundation.http.lifespan import LivingApp
 from midrise.foundation.security.secrets import MasterSecret
 from midrise.settings import Settings, load
+from tests.documented import AnswerCheck
 from tests.servers import SOCKETS, emptying, make_database, test_servers
 
 PASSWORD = "three green boats at dawn"
@@ -151,7 +152,8 @@ async def customer(application: LivingApp, client: httpx.AsyncClient) -> AsyncIt
 def client_of(app: LivingApp, *, token: str | None = None) -> httpx.AsyncClient:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers)
+    hooks = {"response": [AnswerCheck(app)]}
+    return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers, event_hooks=hooks)
 
 
 async def register(client: httpx.AsyncClient, *, email: str | None = None, name: str = "Rahima Khatun") -> str:
