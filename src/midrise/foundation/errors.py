@@ -90,11 +90,17 @@ class AppError(Exception):
     code: ClassVar[str]
     title: ClassVar[str]
     detail: ClassVar[str]
+    detail_of_one: ClassVar[str] = ""
+    """The English detail where the argument ``count`` is 1, if it reads otherwise then."""
 
     def __init__(self, *, faults: Sequence[Fault] = (), **arguments: object) -> None:
         self.faults = tuple(faults)
         self.arguments = arguments
-        super().__init__(self.detail.format(**arguments))
+        super().__init__(self.english_detail().format(**arguments))
+
+    def english_detail(self) -> str:
+        """The English text with its places for the arguments."""
+        return self.detail_of_one if self.arguments.get("count") == 1 and self.detail_of_one else self.detail
 
 
 class Malformed(AppError):
@@ -114,6 +120,7 @@ class InvalidParameters(Malformed):
     code = "invalid_parameters"
     title = "The parameters are not valid"
     detail = "{count} parameters are not valid"
+    detail_of_one = "{count} parameter is not valid"
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         AppError.__init__(self, faults=faults, count=len(faults))
@@ -142,6 +149,7 @@ class Invalid(AppError):
     code = "validation_failed"
     title = "The request is not valid"
     detail = "{count} fields are not valid"
+    detail_of_one = "{count} field is not valid"
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__(faults=faults, count=len(faults))

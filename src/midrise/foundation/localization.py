@@ -83,8 +83,9 @@ def error_texts(error: AppError | type[AppError], language: Language) -> ErrorTe
     title, detail = texts.get("title", kind.title), texts.get("detail", kind.detail)
     if isinstance(error, type):
         return ErrorTexts(title, detail)
+    english = error.english_detail()
     arguments = _shown(error.arguments, (table, _table(__name__, language)))
-    return ErrorTexts(title, _formatted(detail, arguments, kind.detail))
+    return ErrorTexts(title, _formatted(texts.get("detail", english), arguments, english))
 
 
 def fault_text(fault: Fault, language: Language) -> str:

@@ -15,7 +15,7 @@ from litestar.dto.data_structures import DTOFieldDefinition
 from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
-from midrise.foundation.errors import Invalid, Malformed
+from midrise.foundation.errors import Fault, Invalid, Malformed
 from midrise.foundation.http.errors import UnsupportedMediaType
 from midrise.foundation.http.faults import body_faults, nul_faults
 
@@ -46,10 +46,13 @@ class BodyDecoder:
 
     def _refuse(self, body: bytes) -> NoReturn:
         plain = _plain(body)
-        faults = [*body_faults(plain, self._annotation), *nul_faults(plain)]
+        faults: dict[str | None, Fault] = {}
+        for fault in (*body_faults(plain, self._annotation), *nul_faults(plain)):
+            # Of several faults of one field the first is the plainest.
+            faults.setdefault(fault.pointer, fault)
         if not faults:
             raise Malformed("The body is not what this call takes")
-        raise Invalid(faults)
+        raise Invalid(list(faults.values()))
 
 
 def check_content_type(content_type: str, *, method: str) -> None:

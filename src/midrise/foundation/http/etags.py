@@ -19,7 +19,9 @@ IfMatch = Annotated[
 ]
 IfNoneMatch = Annotated[
     str | None,
-    HeaderParameter(name="If-None-Match", max_length=1000, description="The ETag that is known; the same is 304"),
+    HeaderParameter(
+        name="If-None-Match", max_length=1000, description="The ETag that is known; the same is 304"
+    ),
 ]
 
 _TAG = re.compile(r'\s*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')

@@ -1,13 +1,18 @@
 """From what msgspec says of a value to faults: every field that is wrong, each with its place."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
 from midrise.foundation.errors import Fault, FaultCode
+
+FurtherFaults = Callable[[Mapping[str, Any]], Iterable[Fault]]
+"""What a body's class may offer as ``further_faults``: rules that its types can't say, for a body that is
+refused anyway, so that these are named in the same answer. It is given plain values of any type."""
 
 _RULES: tuple[tuple[re.Pattern[str], FaultCode], ...] = (
     (re.compile(r"Expected `\w+` of length >= (?P<limit>\d+)"), FaultCode.TOO_SHORT),
@@ -18,7 +23,14 @@ _RULES: tuple[tuple[re.Pattern[str], FaultCode], ...] = (
     (re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<got>[^`]+)`"), FaultCode.WRONG_TYPE),
     (re.compile(r"Invalid (?P<expected>.+)"), FaultCode.WRONG_FORMAT),
 )
-_FORMATS = {
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
     "RFC3339 encoded datetime": "a time of RFC 3339 such as 2026-11-23T04:05:06Z",
     "UUID": "a UUID",
     "base64 encoded string": "base64",
@@ -36,11 +48,14 @@ def fault_of(message: str, annotation: Any = None) -> tuple[FaultCode, dict[str,
     for pattern, code in _RULES:
         if match := pattern.match(reason):
             arguments: dict[str, object] = dict(match.groupdict())
-            if "expected" in arguments:
-                expected = str(arguments["expected"])
-                arguments["expected"] = _FORMATS.get(expected, expected.replace(" | ", " or "))
+            for name in arguments.keys() & {"expected", "got"}:
+                arguments[name] = _in_words(str(arguments[name]))
             return code, arguments
     return FaultCode.WRONG_FORMAT, {"expected": "valid"}
+
+
+def _in_words(types: str) -> str:
+    return " or ".join(_WORDS.get(name, name) for name in types.split(" | "))
 
 
 def body_faults(value: Any, annotation: Any, pointer: str = "") -> Iterator[Fault]:
@@ -87,6 +102,9 @@ def _struct_faults(value: Mapping[str, Any], struct: type[msgspec.Struct], point
     for name in value:
         if name not in fields:
             yield Fault(FaultCode.UNKNOWN_FIELD, pointer=f"{pointer}/{_escape(name)}")
+    further: FurtherFaults | None = getattr(struct, "further_faults", None)
+    if further is not None:
+        yield from (replace(fault, pointer=f"{pointer}{fault.pointer}") for fault in further(value))
 
 
 def _struct_in(annotation: Any) -> type[msgspec.Struct] | None:

@@ -20,9 +20,7 @@ from midrise.foundation.errors import (
 from midrise.foundation.http.faults import fault_of
 from midrise.foundation.paging import LARGEST_LIMIT
 
-Limit = Annotated[
-    int, QueryParameter(name="limit", ge=1, le=LARGEST_LIMIT, description="Items on a page")
-]
+Limit = Annotated[int, QueryParameter(name="limit", ge=1, le=LARGEST_LIMIT, description="Items on a page")]
 Cursor = Annotated[
     str | None,
     QueryParameter(name="cursor", max_length=1000, description="`next_cursor` of the page before"),

@@ -132,7 +132,7 @@ def as_app_error(error: Exception, request: Request[Any, Any, Any]) -> AppError:
 
 
 def _with_head(headers: Mapping[str, str]) -> str:
-    methods = {method.strip() for method in headers.get("Allow", "").split(",") if method.strip()}
+    methods = {method.strip() for method in headers.get("allow", "").split(",") if method.strip()}
     if "GET" in methods:
         methods.add("HEAD")
     return ", ".join(sorted(methods))

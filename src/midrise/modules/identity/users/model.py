@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from midrise.foundation.errors import AppError, Conflict, Forbidden
+from midrise.foundation.errors import AppError, Conflict, Fault, FaultCode, Forbidden
+from midrise.foundation.security.password_strength import check_strength
 from midrise.foundation.text import sort_key
 
 LONGEST_EMAIL = 254
@@ -124,3 +125,15 @@ def email_key(email: str) -> str:
 def is_email(text: str) -> bool:
     """Whether the text has the form of an address. Whether mail arrives there, only a mail can tell."""
     return len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None
+
+
+def registration_faults(email: str | None, password: str | None, *, name: str) -> list[Fault]:
+    """What is wrong with an account to be made; None leaves a field out of it."""
+    faults: list[Fault] = []
+    if email is not None and not is_email(email):
+        faults.append(
+            Fault(FaultCode.WRONG_FORMAT, pointer="/email", arguments={"expected": "an e-mail address"})
+        )
+    if password is not None:
+        faults += check_strength(password, email=email or "", name=name)
+    return faults

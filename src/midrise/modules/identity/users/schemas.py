@@ -1,13 +1,22 @@
 """Users over HTTP."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from midrise.modules.identity.users.model import LONGEST_EMAIL, Locale, NewUser, User, UserChanges
+from midrise.foundation.errors import Fault
+from midrise.modules.identity.users.model import (
+    LONGEST_EMAIL,
+    Locale,
+    NewUser,
+    User,
+    UserChanges,
+    registration_faults,
+)
 
 Email = Annotated[
     str,
@@ -46,6 +55,14 @@ class Registration(msgspec.Struct, forbid_unknown_fields=True):
     email: Email
     password: Password
     name: Name
+
+    @staticmethod
+    def further_faults(value: Mapping[str, Any]) -> Iterable[Fault]:
+        """What the service would find wrong as well."""
+        texts = {
+            name: value[name] for name in ("email", "password", "name") if isinstance(value.get(name), str)
+        }
+        return registration_faults(texts.get("email"), texts.get("password"), name=texts.get("name", ""))
 
     def to_new_user(self) -> NewUser:
         return NewUser(email=self.email, name=self.name, password=self.password)

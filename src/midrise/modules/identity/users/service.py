@@ -7,11 +7,10 @@ from uuid import UUID
 from midrise.foundation import clock
 from midrise.foundation.actor import Actor
 from midrise.foundation.database import Database, ReadUnit, WriteUnit
-from midrise.foundation.errors import Fault, FaultCode, Forbidden, Invalid, NotFound
+from midrise.foundation.errors import Forbidden, Invalid, NotFound
 from midrise.foundation.ids import new_id
 from midrise.foundation.module import ConfigKey
 from midrise.foundation.paging import Page, PageRequest
-from midrise.foundation.security.password_strength import check_strength
 from midrise.foundation.security.passwords import BcryptPasswords
 from midrise.foundation.versions import Expected
 from midrise.modules.audit import AuditTrail, changes_between
@@ -26,7 +25,7 @@ from midrise.modules.identity.users.model import (
     UserAction,
     UserChanges,
     UserFilter,
-    is_email,
+    registration_faults,
 )
 from midrise.modules.identity.users.repository import PostgresUsers
 
@@ -180,11 +179,7 @@ class Users:
 
 
 def _check(new: NewUser) -> None:
-    faults = check_strength(new.password, email=new.email, name=new.name)
-    if not is_email(new.email):
-        faults.append(
-            Fault(FaultCode.WRONG_FORMAT, pointer="/email", arguments={"expected": "an e-mail address"})
-        )
+    faults = registration_faults(new.email, new.password, name=new.name)
     if faults:
         raise Invalid(faults)
 
