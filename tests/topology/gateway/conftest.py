@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import socketserver
 import subprocess
@@ -37,8 +38,7 @@ class Request:
         return values[0] if values else None
 
 
-Answer = Callable[[Request], bytes | None]
-"""What to send for a request; None breaks the connection off."""
+Answer = Callable[[Request], bytes | None]  # what to send for a request; None breaks the connection off
 
 
 def make_response(
@@ -172,12 +172,24 @@ class Gateway:
     @staticmethod
     def read(connection: socket.socket) -> bytes:
         """One response, with its body if it says how long that is; what there is if the connection closes."""
-        return _read_response(connection)
+        received = b""
+        with contextlib.suppress(ConnectionError):
+            while part := connection.recv(65536):
+                received += part
+                head, _, body = received.partition(b"\r\n\r\n")
+                length = re.search(rb"\r\ncontent-length: (\d+)", head.lower())
+                if length and len(body) >= int(length[1]):
+                    break
+        return received
 
     @staticmethod
     def wait_for(condition):
         """What the condition gives once it is true."""
-        return wait_for(condition)
+        end = time.monotonic() + LIMIT_S
+        while not (value := condition()):
+            assert time.monotonic() < end, "it took too long"
+            time.sleep(0.01)
+        return value
 
     def workers(self) -> set[int]:
         """The process numbers of nginx's workers, old ones among them."""
@@ -192,34 +204,9 @@ class Gateway:
 
     def line(self, request_id: str) -> dict[str, object]:
         """The one line of a request, once it is there."""
-        found = wait_for(lambda: [line for line in self.lines() if line["request_id"] == request_id])
+        found = self.wait_for(lambda: [line for line in self.lines() if line["request_id"] == request_id])
         assert len(found) == 1
         return found[0]
-
-
-def _read_response(connection: socket.socket) -> bytes:
-    received = b""
-    with contextlib.suppress(ConnectionError):
-        while part := connection.recv(65536):
-            received += part
-            head, separator, body = received.partition(b"\r\n\r\n")
-            lengths = [
-                int(line.split(b":")[1])
-                for line in head.lower().split(b"\r\n")
-                if line.startswith(b"content-length:")
-            ]
-            if separator and lengths and len(body) >= lengths[0]:
-                break
-    return received
-
-
-def wait_for(condition, *, limit_s: float = LIMIT_S):
-    """What the condition gives once it is true."""
-    end = time.monotonic() + limit_s
-    while not (value := condition()):
-        assert time.monotonic() < end, "it took too long"
-        time.sleep(0.01)
-    return value
 
 
 @pytest.fixture(scope="session")
@@ -268,7 +255,7 @@ def running(nginx: Path, sockets: Path, *, count: int = 2, **settings: object) -
     http = httpx.Client(base_url=f"http://127.0.0.1:{complete.port}", trust_env=False)
     gateway = Gateway(complete, nginx, process, log, http, instances)
     try:
-        wait_for(lambda: _accepts(gateway))
+        gateway.wait_for(lambda: _accepts(gateway))
         yield gateway
     finally:
         http.close()
