@@ -156,8 +156,7 @@ class Gateway:
 
     @property
     def url(self) -> str:
-        scheme = "https" if self.settings.tls_certificate else "http"
-        return f"{scheme}://127.0.0.1:{self.settings.port}"
+        return f"http{'s' * bool(self.settings.tls_certificate)}://127.0.0.1:{self.settings.port}"
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.settings.port), timeout=LIMIT_S)
