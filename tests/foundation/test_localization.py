@@ -74,7 +74,7 @@ def test_english_is_what_the_class_says():
     texts = error_texts(RateLimited(30), Language.ENGLISH)
 
     assert texts.title == "Too many requests"
-    assert texts.detail == "Come back in 30 seconds"
+    assert texts.detail == "Come back in 30 s"
     assert explanation(RateLimited, Language.ENGLISH).startswith("The caller sent more requests")
 
 

@@ -210,7 +210,7 @@ class TooMany(AppError):
 
     code = "too_many"
     title = "Too many"
-    detail = "Come back in {retry_after_seconds} seconds"
+    detail = "Come back in {retry_after_seconds} s"
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__(retry_after_seconds=retry_after_seconds)
@@ -229,7 +229,7 @@ class Unavailable(AppError):
 
     code = "unavailable"
     title = "The service can't answer right now"
-    detail = "Try again in {retry_after_seconds} seconds"
+    detail = "Try again in {retry_after_seconds} s"
 
     def __init__(self, retry_after_seconds: int = 1) -> None:
         super().__init__(retry_after_seconds=retry_after_seconds)

@@ -48,11 +48,15 @@ class PgQueuerWorker:
             queuer = PgQueuer.from_asyncpg_connection(connection)
             for job in self._jobs:
                 _schedule(queuer, job)
+            # The queue would find a lost connection only when it next looks for work.
+            lost = asyncio.Event()
+            connection.add_termination_listener(lambda _: lost.set())
             self.is_connected = True
             working = asyncio.create_task(queuer.run(shutdown_on_listener_failure=True))
-            stop = asyncio.create_task(stopping.wait())
-            await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)
-            stop.cancel()
+            signals = {asyncio.create_task(lost.wait()), asyncio.create_task(stopping.wait())}
+            await asyncio.wait({working, *signals}, return_when=asyncio.FIRST_COMPLETED)
+            for signal in signals:
+                signal.cancel()
             queuer.shutdown.set()
             await working
         finally:
