@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.topology.house import wait_for
 from tests.topology.scripts import STEADY, Script
 
 from midrise.topology.child import Child
@@ -78,7 +79,7 @@ def test_one_that_ignores_the_signal_is_ended_by_force_with_all_its_children(tmp
     script.stop_limit_s = 0.1
     run(script, tmp_path, then=look)
     assert len(families) > 1
-    assert not [pid for pid in families if psutil.pid_exists(pid) and is_running(pid)]
+    wait_for(lambda: not any(map(is_running, families)))
 
 
 def is_running(pid: int) -> bool:
