@@ -143,11 +143,11 @@ def test_who_may_call_is_said(mugs, mug):
 
 def test_each_call_names_the_statuses_it_can_end_with(document, mugs, mug):
     found = {name: sorted(map(int, item["responses"])) for name, item in [*mugs.items(), *mug.items()]}
-    assert sorted(map(int, mugs["get"]["responses"])) == [200, 400, 401, 429, 500, 503]
-    assert sorted(map(int, mug["get"]["responses"])) == [200, 304, 400, 401, 404, 429, 500, 503]
+    assert sorted(map(int, mugs["get"]["responses"])) == [200, 400, 401, 414, 429, 500, 503]
+    assert sorted(map(int, mug["get"]["responses"])) == [200, 304, 400, 401, 404, 414, 429, 431, 500, 503]
     assert found["post"] == [201, 400, 401, 403, 409, 413, 415, 422, 429, 500, 503]
-    assert found["patch"] == [200, 400, 401, 403, 404, 412, 413, 415, 422, 429, 500, 503]
-    assert found["delete"] == [204, 400, 404, 429, 500, 503]
+    assert found["patch"] == [200, 400, 401, 403, 404, 412, 413, 414, 415, 422, 429, 431, 500, 503]
+    assert found["delete"] == [204, 400, 404, 414, 429, 500, 503]
     assert sorted(document["paths"]["/livez"]["get"]["responses"]) == ["200", "400", "500", "503"]
 
 

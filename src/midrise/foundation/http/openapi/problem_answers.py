@@ -21,7 +21,13 @@ from midrise.foundation.errors import (
     Unavailable,
     UnknownParameter,
 )
-from midrise.foundation.http.errors import PayloadTooLarge, UnsupportedMediaType, status_of
+from midrise.foundation.http.errors import (
+    HeadersTooLarge,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    UriTooLong,
+    status_of,
+)
 from midrise.foundation.http.openapi.calls import IF_MATCH, Call
 from midrise.foundation.http.openapi.headers import headers
 from midrise.foundation.http.openapi.json_schemas import JsonSchema, JsonSchemas
@@ -78,9 +84,11 @@ def errors_of(call: Call) -> Sequence[type[AppError]]:
         NotFound: call.takes_any("path"),
         PreconditionFailed: call.takes(IF_MATCH),
         PayloadTooLarge: has_body,
+        UriTooLong: call.takes_any("path") or call.takes_any("query"),
         UnsupportedMediaType: has_body,
         Invalid: has_body,
         RateLimited: call.is_versioned,
+        HeadersTooLarge: call.takes_any("header"),
         InternalError: True,
         Unavailable: call.is_versioned,
         OutcomeUnknown: call.is_versioned and call.method != "GET",

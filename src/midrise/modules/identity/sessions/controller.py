@@ -3,6 +3,7 @@
 from litestar import Controller, post
 from litestar.params import JSONBody
 
+from midrise.foundation.errors import Unauthenticated
 from midrise.foundation.http.access import ANYONE_WHATEVER_THEY_SEND, KNOWN_CALLER
 from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.modules.identity.sessions.model import InvalidCredentials, TokenReused
@@ -33,7 +34,7 @@ class SessionsController(Controller):
         "/refresh",
         status_code=200,
         access=ANYONE_WHATEVER_THEY_SEND,
-        errors=(TokenReused,),
+        errors=(Unauthenticated, TokenReused),
         summary="Exchange a refresh token for new tokens",
     )
     async def refresh(
