@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from midrise.cli.process import refuse_or, settings_of_process
+from midrise.cli.process import refuse_or, settings_of_running
 
 admin = typer.Typer(help="Administrators.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def create(
     """Make an administrator; without a password given, a random one is made and shown once."""
     given = sys.stdin.readline().rstrip("\n") if password_stdin else None
     password = given if given is not None else secrets.token_urlsafe(_RANDOM_PASSWORD_BYTES)
-    settings = settings_of_process()
+    settings = settings_of_running()
     with refuse_or():
         from midrise.app import create_administrator
 

@@ -4,14 +4,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
+from pydantic import SecretStr
 
 from midrise.foundation.errors import AppError, Invalid
 from midrise.settings import Settings, load_or_exit
+from midrise.topology.errors import Refused
+from midrise.topology.postgres import PostgresPrimary
+from midrise.topology.state import StateFolder
 
 
 def settings_of_process() -> Settings:
     """The settings; one sentence a fault and exit code 2 where they can't be used."""
     return load_or_exit()
+
+
+def settings_of_running() -> Settings:
+    """The settings, with the embedded database and the secret of the home folder where none are given.
+
+    For commands that people run beside `midrise up`; servers are told everything.
+    """
+    settings = load_or_exit()
+    state = StateFolder(settings.home.absolute())
+    updates: dict[str, object] = {}
+    if settings.database.url is None and state.is_locked():
+        url = PostgresPrimary(state.postgres, sockets=state.sockets).url
+        updates["database"] = settings.database.model_copy(update={"url": SecretStr(url)})
+    if settings.master.secret is None and state.master_secret.exists():
+        text = state.master_secret.read_text(encoding="ascii").strip()
+        updates["master"] = settings.master.model_copy(update={"secret": SecretStr(text)})
+    return settings.model_copy(update=updates)
 
 
 @contextmanager
@@ -24,17 +45,21 @@ def refuse_or() -> Iterator[None]:
 
     try:
         yield
-    except (SettingMissing, SecretRefused, SealBroken, AccessUndeclared, ValueError, OSError) as refused:
-        _refuse(str(refused))
     except Invalid as invalid:
-        _refuse(
-            "; ".join(
-                f"{fault.pointer or ''} {fault_text(fault, Language.ENGLISH)}".strip()
-                for fault in invalid.faults
-            )
-        )
+        faults = [f"{fault.pointer or ''} {fault_text(fault, Language.ENGLISH)}" for fault in invalid.faults]
+        _refuse("; ".join(fault.strip() for fault in faults) + ".")
     except AppError as error:
         _refuse(f"{error}.")
+    except (
+        SettingMissing,
+        SecretRefused,
+        SealBroken,
+        AccessUndeclared,
+        Refused,
+        ValueError,
+        OSError,
+    ) as refused:
+        _refuse(str(refused))
 
 
 def _refuse(sentence: str) -> None:
