@@ -90,7 +90,7 @@ def _refusing(*, demo: bool) -> Iterator[None]:
     """One sentence on standard error and exit code 1 for what stands against the run."""
     from midrise.foundation.database import OutcomeUnknown
     from midrise.foundation.errors import Unavailable
-    from midrise.modules.catalog.seeding.model import ProductTaken, SeedRefused
+    from midrise.modules.catalog import ProductTaken, SeedRefused
     from midrise.topology.errors import Refused
 
     try:

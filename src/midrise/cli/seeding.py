@@ -9,13 +9,7 @@ from pathlib import Path
 
 from midrise.foundation.actor import SYSTEM
 from midrise.foundation.database import ConnectionPool, Database, PoolSettings
-from midrise.modules.audit import AuditTrail
-from midrise.modules.audit.events.repository import PostgresAuditEvents
-from midrise.modules.catalog.demo import demo_products
-from midrise.modules.catalog.seeding.lines import read_products
-from midrise.modules.catalog.seeding.model import Seeded, SeedProduct
-from midrise.modules.catalog.seeding.repository import PostgresProductLoading
-from midrise.modules.catalog.seeding.service import CatalogueSeeding
+from midrise.modules.catalog import Seeded, SeedProduct, catalogue_seeding, demo_products, read_products
 from midrise.settings import Settings
 from midrise.topology.errors import Refused
 from midrise.topology.postgres import PostgresPrimary
@@ -89,10 +83,8 @@ async def fill_catalogue(
         )
     )
     database = Database(write_pool=pool, read_pool=pool, constraint_errors={})
-    audit = AuditTrail(database, PostgresAuditEvents())
-    seeding = CatalogueSeeding(database, PostgresProductLoading(), audit=audit)
     try:
-        return await seeding.seed(
+        return await catalogue_seeding(database).seed(
             source.products,
             actor=SYSTEM,
             source=source.name,

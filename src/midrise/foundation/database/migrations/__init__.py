@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+import asyncpg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -16,12 +19,22 @@ _LOCK = 0x6D696472697365
 """The advisory lock that keeps two migrations apart: "midrise" in ASCII."""
 
 
+class MigrationFailed(Exception):
+    """The database could not be brought to the present shape; the text says why, in one sentence."""
+
+
 def migrate(database_url: str, *, version_folders: Sequence[Path]) -> None:
     """Run every migration that the database lacks; a second run waits for the first and finds nothing to do.
 
     ``version_folders`` are the modules' own ``migrations`` folders, whose revisions may depend on each other's.
+    All of it happens, or nothing. Raises `MigrationFailed`.
     """
-    asyncio.run(_migrate(database_url, _config(version_folders)))
+    try:
+        asyncio.run(_migrate(database_url, _config(version_folders)))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
+        raise MigrationFailed(f"The database can't be reached: {trouble}.") from trouble
+    except (CommandError, SQLAlchemyError) as trouble:
+        raise MigrationFailed(f"The migrations failed, and nothing was changed: {trouble}") from trouble
 
 
 def heads(version_folders: Sequence[Path]) -> frozenset[str]:
