@@ -39,6 +39,7 @@ def settings_of_running() -> Settings:
 def refuse_or() -> Iterator[None]:
     """Turn what stands against a command into its sentence on standard error and exit code 1."""
     from midrise.app import SettingMissing
+    from midrise.foundation.database.migrations import MigrationFailed
     from midrise.foundation.http.access import AccessUndeclared
     from midrise.foundation.localization import Language, fault_text
     from midrise.foundation.security.secrets import SealBroken, SecretRefused
@@ -50,15 +51,11 @@ def refuse_or() -> Iterator[None]:
         _refuse("; ".join(fault.strip() for fault in faults) + ".")
     except AppError as error:
         _refuse(f"{error}.")
-    except (
-        SettingMissing,
-        SecretRefused,
-        SealBroken,
-        AccessUndeclared,
-        Refused,
-        ValueError,
-        OSError,
-    ) as refused:
+    except OSError as trouble:
+        _refuse(f"That can't be done: {trouble}.")
+    except (MigrationFailed, SecretRefused, SealBroken, AccessUndeclared) as refused:
+        _refuse(str(refused))
+    except (SettingMissing, Refused, ValueError) as refused:
         _refuse(str(refused))
 
 
