@@ -2,17 +2,23 @@
 
 from pathlib import Path
 
+from midrise.foundation.database import Database
 from midrise.foundation.module import Built, House, Module, Permission
 from midrise.modules.audit.events.controller import AuditController
 from midrise.modules.audit.events.model import changes_between
 from midrise.modules.audit.events.repository import PostgresAuditEvents
 from midrise.modules.audit.events.service import AuditTrail
 
-__all__ = ["MODULE", "AuditTrail", "changes_between"]
+__all__ = ["MODULE", "AuditTrail", "audit_trail", "changes_between"]
+
+
+def audit_trail(database: Database) -> AuditTrail:
+    """The audit on a database, for a command that builds no house."""
+    return AuditTrail(database, PostgresAuditEvents())
 
 
 def build(house: House) -> Built:
-    audit = AuditTrail(house.database, PostgresAuditEvents())
+    audit = audit_trail(house.database)
     house.services.provide(audit)
     return Built(controllers=[AuditController], services={"audit": audit})
 
