@@ -20,6 +20,7 @@ from midrise.foundation.admission import (
 )
 from midrise.foundation.cache import CacheEndpoint, CacheSettings, ValkeyCache
 from midrise.foundation.database import ConnectionPool, Database, PoolSettings
+from midrise.foundation.database.idempotency import AttemptRecords
 from midrise.foundation.http.asgi import App
 from midrise.foundation.http.error_pages import error_classes, error_handlers
 from midrise.foundation.http.framework import create_framework
@@ -31,12 +32,14 @@ from midrise.foundation.http.middleware.client_address import ClientAddress
 from midrise.foundation.http.middleware.cors import Cors
 from midrise.foundation.http.middleware.error_boundary import ErrorBoundary
 from midrise.foundation.http.middleware.head import HeadAnswers
+from midrise.foundation.http.middleware.idempotency import IdempotencyKeys
 from midrise.foundation.http.middleware.request_context import RequestContext
 from midrise.foundation.http.middleware.security_headers import SecurityHeaders
 from midrise.foundation.http.openapi import OpenApi
 from midrise.foundation.http.operations import Dependency, Health, OperationsController
 from midrise.foundation.http.reference_pages import reference_handlers
 from midrise.foundation.http.server import InsideServer, Listener, work
+from midrise.foundation.jobs import Job
 from midrise.foundation.module import Built, House, Module, Services
 from midrise.foundation.paging import CursorSigner
 from midrise.foundation.security.passwords import BcryptPasswords, PasswordSettings
@@ -114,6 +117,7 @@ async def run_worker(settings: Settings, *, process: str, internal_uds: Path | N
 
     assembly = assemble(settings, process=process)
     jobs = [job for part in assembly.built for job in part.jobs]
+    jobs.append(Job("idempotency.purge", schedule="23 * * * *", run=assembly.house.database.purge_attempts))
     worker = PgQueuerWorker(PoolSettings(database_url(settings), f"midrise {process} jobs"), jobs)
     health = Health({"database": Dependency(worker.check, vital=True)})
     framework = create_framework(
@@ -151,7 +155,7 @@ def assemble(settings: Settings, *, process: str) -> Assembly:
     master = master_secret(settings)
     ring = KeyRing()
     house = House(
-        database=_database(settings, process, modules),
+        database=_database(settings, process, modules, master),
         passwords=BcryptPasswords(PasswordSettings(cost=settings.password.cost), master),
         master=master,
         cursors=CursorSigner(master.derive("cursors")),
@@ -165,10 +169,11 @@ def assemble(settings: Settings, *, process: str) -> Assembly:
 
 
 def migration_folders() -> Sequence[Path]:
-    """Where the migrations stand: the job queue's, and every module's."""
+    """Where the migrations stand: the foundation's, and every module's."""
     folders = [module.migrations for module in installed_modules()]
-    jobs = Path(__file__).parent / "foundation" / "jobs" / "migrations"
-    return [jobs, *(folder for folder in folders if folder is not None)]
+    foundation = Path(__file__).parent / "foundation"
+    own = [foundation / "jobs" / "migrations", foundation / "database" / "idempotency" / "migrations"]
+    return [*own, *(folder for folder in folders if folder is not None)]
 
 
 def master_secret(settings: Settings) -> MasterSecret:
@@ -197,13 +202,16 @@ def _cache(settings: Settings, process: str) -> ValkeyCache:
     return ValkeyCache(CacheSettings(endpoint=endpoint, process=f"midrise-{process}"))
 
 
-def _database(settings: Settings, process: str, modules: Sequence[Module]) -> Database:
+def _database(settings: Settings, process: str, modules: Sequence[Module], master: MasterSecret) -> Database:
     url, sizes = database_url(settings), settings.database
     errors = {name: error for module in modules for name, error in module.constraint_errors.items()}
     writing = PoolSettings(url, f"midrise {process} write", largest_size=sizes.pool_size)
     reading = PoolSettings(url, f"midrise {process} read", largest_size=sizes.read_pool_size, read_only=True)
     return Database(
-        write_pool=ConnectionPool(writing), read_pool=ConnectionPool(reading), constraint_errors=errors
+        write_pool=ConnectionPool(writing),
+        read_pool=ConnectionPool(reading),
+        constraint_errors=errors,
+        attempts=AttemptRecords(master),
     )
 
 
@@ -242,7 +250,8 @@ def _admission(settings: Settings, assembly: Assembly, cache: ValkeyCache) -> Ad
 
 def _layers(settings: Settings, framework: App, *, admission: Admission | None) -> App:
     """The middleware around the framework, innermost first."""
-    app: App = AdmissionGate(framework, admission=admission, limits=LIMIT_OF_PATH)
+    app: App = IdempotencyKeys(framework)
+    app = AdmissionGate(app, admission=admission, limits=LIMIT_OF_PATH)
     app = BodyLimit(app)
     app = HeadAnswers(app)
     app = ErrorBoundary(app)

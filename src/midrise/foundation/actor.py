@@ -1,8 +1,9 @@
 """Who does something, and from where: what services decide by and what the audit remembers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
+from midrise.foundation.database.idempotency import Attempt
 from midrise.foundation.errors import Forbidden, Unauthenticated
 
 
@@ -11,6 +12,7 @@ class Actor:
     """The one behind a call. ``user_id`` is None for a visitor whom nobody knows.
 
     ``address`` is the client's own, never a proxy's; ``user_agent`` is what the client says of itself.
+    ``attempt`` is there for a call that its client may make again.
     """
 
     address: str = ""
@@ -20,6 +22,7 @@ class Actor:
     session_id: UUID | None = None
     roles: tuple[str, ...] = ()
     permissions: frozenset[str] = frozenset()
+    attempt: Attempt | None = field(default=None, compare=False)
 
     def may(self, permission: str) -> bool:
         return permission in self.permissions

@@ -42,6 +42,7 @@ class FaultCode(StrEnum):
     TOO_LONG = "too_long"
     NUL_CHARACTER = "nul_character"
     UNKNOWN_REFERENCE = "unknown_reference"
+    ALREADY_USED = "already_used"
     UNKNOWN_CURRENCY = "unknown_currency"
     PASSWORD_TOO_WEAK = "password_too_weak"  # noqa: S105  a code, no password
     INVALID_CURSOR = "invalid_cursor"
@@ -62,6 +63,7 @@ FAULT_DETAILS: Mapping[FaultCode, str] = {
     FaultCode.TOO_LONG: "must have at most {limit} characters or items",
     FaultCode.NUL_CHARACTER: "must not hold the NUL character",
     FaultCode.UNKNOWN_REFERENCE: "names what does not exist: {value}",
+    FaultCode.ALREADY_USED: "was used for something else",
     FaultCode.UNKNOWN_CURRENCY: "is not a currency code of ISO 4217",
     FaultCode.PASSWORD_TOO_WEAK: "is too easy to guess: {reason}",
     FaultCode.INVALID_CURSOR: "is not a cursor of this query",

@@ -1,8 +1,8 @@
 """The database as services see it: `read()` and `write()`."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import structlog
@@ -14,9 +14,12 @@ from midrise.foundation.database.errors import (
     OutcomeUnknown,
     told_or_raised,
 )
+from midrise.foundation.database.idempotency import Attempt, AttemptRecords
 from midrise.foundation.database.pool import ConnectionPool
 from midrise.foundation.database.statements import Statement
 from midrise.foundation.database.units import AfterCommit, ReadUnit, WriteUnit
+
+Result = TypeVar("Result")
 
 _PROBE = Statement(select(literal(1)))
 
@@ -27,8 +30,14 @@ class Database:
     """Opens units of work on the pools that it was given."""
 
     def __init__(
-        self, *, write_pool: ConnectionPool, read_pool: ConnectionPool, constraint_errors: ConstraintErrors
+        self,
+        *,
+        write_pool: ConnectionPool,
+        read_pool: ConnectionPool,
+        constraint_errors: ConstraintErrors,
+        attempts: AttemptRecords | None = None,
     ) -> None:
+        self._attempts = attempts
         self._write_pool = write_pool
         self._read_pool = read_pool
         self._constraint_errors = constraint_errors
@@ -61,6 +70,31 @@ class Database:
             await self._commit(transaction)
         for call in unit.after:
             await _run_after_commit(call)
+
+    async def write_once(
+        self, attempt: Attempt | None, kind: type[Result], work: Callable[[WriteUnit], Awaitable[Result]]
+    ) -> Result:
+        """Do work in a unit that writes, and give its result; for an attempt that was made before, the result
+        of that, and no work is done.
+
+        Only a result that was committed is kept. ``kind`` is its type, to read it again. Raises what `write`
+        and the work raise, `IdempotencyInProgress` and `IdempotencyKeyReused`.
+        """
+        async with self.write() as tx:
+            if attempt is None or self._attempts is None:
+                return await work(tx)
+            kept = await self._attempts.claim(tx, attempt, kind)
+            if kept is not None:
+                return kept
+            result = await work(tx)
+            await self._attempts.keep(tx, attempt, result)
+        return result
+
+    async def purge_attempts(self) -> None:
+        """Forget results that need not be given again."""
+        if self._attempts is not None:
+            async with self.write() as tx:
+                await self._attempts.purge(tx)
 
     async def check(self) -> None:
         """Raises `Unavailable` where the primary does not answer."""

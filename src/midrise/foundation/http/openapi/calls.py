@@ -15,9 +15,11 @@ from litestar.routes import HTTPRoute
 from litestar.types import Empty
 from litestar.typing import FieldDefinition
 
+from midrise.foundation.database.idempotency import IdempotencyInProgress, IdempotencyKeyReused
 from midrise.foundation.errors import AppError
 from midrise.foundation.http.access import KNOWN_CALLER, Access
 
+IDEMPOTENCY_KEY = "Idempotency-Key"
 IF_MATCH = "If-Match"
 IF_NONE_MATCH = "If-None-Match"
 JSON = "application/json"
@@ -74,6 +76,18 @@ class Call:
         return any(parameter.place == place for parameter in self.parameters)
 
 
+_REPEATABLE = CallParameter(
+    name=IDEMPOTENCY_KEY,
+    place="header",
+    annotation=Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[!#-~]+$")],
+    description="The same key with the same body within 24 hours gives the first answer again; log-in, refresh "
+    "and log-out keep nothing",
+    is_required=False,
+    examples=["7c9e6679-7425-40de-944b-e07fc1f90ae7"],
+)
+_REPEAT_ERRORS = (IdempotencyKeyReused, IdempotencyInProgress)
+
+
 def calls_of(app: Litestar) -> Sequence[Call]:
     """Every documented call, by path and method."""
     found = [
@@ -100,6 +114,8 @@ def _call(route: HTTPRoute, handler: HTTPRouteHandler, method: str) -> Call:
     signature = handler.parsed_fn_signature
     body = signature.parameters.get("data")
     options = handler.opt
+    # The header is a middleware's, for every POST.
+    is_repeatable = method == "POST"
     return Call(
         method=method,
         path=route.path_format or "/",
@@ -111,8 +127,8 @@ def _call(route: HTTPRoute, handler: HTTPRouteHandler, method: str) -> Call:
         status=handler.status_code,
         answer=_answer(signature.return_type.raw),
         body=body.annotation if body else None,
-        parameters=list(_parameters(handler, route)),
-        errors=options.get("errors", ()),
+        parameters=[*_parameters(handler, route), *([_REPEATABLE] if is_repeatable else [])],
+        errors=[*options.get("errors", ()), *(_REPEAT_ERRORS if is_repeatable else [])],
         other_answers=options.get("other_answers", {}),
         media_types=options.get("media_types", ()),
     )

@@ -21,6 +21,11 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "schema": _TEXT,
         "example": '"3"',
     },
+    "Idempotency-Replayed": {
+        "description": "`true` where an earlier answer is given again",
+        "schema": {"type": "string", "enum": ["true"]},
+        "example": "true",
+    },
     "Link": {
         "description": "The next page (RFC 8288); left out on the last one",
         "schema": _TEXT,

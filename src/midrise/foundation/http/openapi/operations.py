@@ -9,6 +9,7 @@ import msgspec
 from midrise.foundation.http.access import Access
 from midrise.foundation.http.binding import MERGE_PATCH
 from midrise.foundation.http.openapi.calls import (
+    IDEMPOTENCY_KEY,
     IF_NONE_MATCH,
     JSON,
     Call,
@@ -85,6 +86,8 @@ def _answers(call: Call, schemas: JsonSchemas, *, has_tag: bool) -> dict[str, An
         names.append("Location")
     if call.takes("cursor"):
         names.append("Link")
+    if call.takes(IDEMPOTENCY_KEY):
+        names.append("Idempotency-Replayed")
     answers = {str(call.status): _answer(call.status, call.answer, call, schemas, names)}
     if call.takes(IF_NONE_MATCH):
         not_modified = _answer(HTTPStatus.NOT_MODIFIED, None, call, schemas, ["ETag"])

@@ -61,13 +61,16 @@ class Products:
     async def create(self, actor: Actor, new: NewProduct) -> Product:
         """Raises `Invalid`, `SkuTaken`, and `SlugTaken` for a slug that was asked for."""
         new.check()
-        async with self._database.write() as tx:
+
+        async def create(tx: WriteUnit) -> Product:
             product = await self._add(tx, new)
             changes = product.facts()
             await self._audit.record(
                 tx, actor, action=ProductAction.CREATED, resource=product.resource, changes=changes
             )
-        return product
+            return product
+
+        return await self._database.write_once(actor.attempt, Product, create)
 
     async def change(
         self, actor: Actor, product_id: UUID, *, changes: ProductChanges, expected: Expected

@@ -67,12 +67,15 @@ class Roles:
             updated_at=now,
             permissions=tuple(sorted(set(new.permissions))),
         )
-        async with self._database.write() as tx:
+
+        async def create(tx: WriteUnit) -> Role:
             await self._roles.add(tx, role)
             await self._audit.record(
                 tx, actor, action=RoleAction.CREATED, resource=role.resource, changes=_described(role)
             )
-        return role
+            return role
+
+        return await self._database.write_once(actor.attempt, Role, create)
 
     async def change(self, name: str, changes: RoleChanges, *, actor: Actor, expected: Expected) -> Role:
         """In force for everyone who has the role from the next request on.

@@ -141,13 +141,16 @@ class Users:
             updated_at=now,
             roles=roles,
         )
-        async with self._database.write() as tx:
+
+        async def create(tx: WriteUnit) -> User:
             await self._users.add(tx, user, password_hash=password_hash)
             by = actor if actor.user_id else replace(actor, user_id=user.id)
             await self._audit.record(
                 tx, by, action=action, resource=user.resource, changes={"roles": list(roles)}
             )
-        return user
+            return user
+
+        return await self._database.write_once(actor.attempt, User, create)
 
     async def _get(self, unit: ReadUnit, user_id: UUID) -> User:
         user = await self._users.find(unit, user_id)
