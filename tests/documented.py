@@ -12,7 +12,7 @@ PROBLEM = "#/components/schemas/Problem"
 UNDOCUMENTED = re.compile(r"/(docs(/.*)?|reference|metrics)")
 """Pages for browsers, and the metrics of the inside."""
 
-_NOT_ALWAYS = {"Link", "Location", "RateLimit", "RateLimit-Policy"}
+_NOT_ALWAYS = {"Idempotency-Replayed", "Link", "Location", "RateLimit", "RateLimit-Policy"}
 """Documented headers that an answer may lack: the last page has no next one, and limits can be off."""
 
 
