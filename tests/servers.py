@@ -56,6 +56,13 @@ def make_database(sockets: Path, name: str) -> str:
     return database_url(sockets, name)
 
 
+def make_empty_database(sockets: Path, name: str) -> str:
+    """A database without a table, in place of one of that name; its URL."""
+    _execute(sockets, "postgres", f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    _execute(sockets, "postgres", f"CREATE DATABASE {name} OWNER midrise")
+    return database_url(sockets, name)
+
+
 def database_url(sockets: Path, name: str, *, role: str = "midrise") -> str:
     return f"postgresql://{role}@/{name}?host={sockets}&port={PORT}"
 

@@ -15,12 +15,13 @@ from pathlib import Path
 from midrise.topology import processes
 from midrise.topology.component import Component, DisposableComponent
 from midrise.topology.errors import CannotStart
+from midrise.topology.trouble import full_disk, says_full
 
 FIRST_LOOK_AFTER_S = 0.01
 LONGEST_LOOK_S = 0.25
 STRAGGLERS_LIMIT_S = 10
 TAIL_BYTES = 64 * 1024
-TELLING_WORDS = ("PANIC", "FATAL", "[emerg]", "No space left on device")
+TELLING_WORDS = ("PANIC", "FATAL", "[emerg]")
 
 
 class Child:
@@ -139,6 +140,8 @@ class Child:
             return ""
 
     def _why_it_ended(self) -> str:
+        if says_full(self.output()):
+            return full_disk(self.log)
         code = self._process.returncode if self._process else None
         how = f"exit code {code}" if code is None or code >= 0 else signal.Signals(-code).name
         return f"{self.component.name} ended while it was starting ({how}): {self._last_words()}"

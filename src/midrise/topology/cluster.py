@@ -17,6 +17,7 @@ from midrise.topology.binaries import PostgresPrograms, find_postgres
 from midrise.topology.component import Component
 from midrise.topology.errors import CannotStart, Refused
 from midrise.topology.privileges import Account
+from midrise.topology.trouble import full_disk, says_full
 
 LEFTOVERS_LIMIT_S = 2
 ACCESS = """\
@@ -147,6 +148,8 @@ class PostgresCluster(Component):
             await process.wait()
             raise
         if process.returncode != 0:
+            if says_full(errors.decode(errors="replace")):
+                raise CannotStart(full_disk(self.folder))
             said = [line for line in errors.decode(errors="replace").splitlines() if line.strip()]
             raise CannotStart(f"{program} for {self.name} failed: {_worst(said)}")
         return output.decode()

@@ -22,8 +22,11 @@ from midrise.topology.postgres import PostgresPrimary, PostgresReplica
 from midrise.topology.privileges import Account, server_account
 from midrise.topology.state import StateFolder
 from midrise.topology.together import together
+from midrise.topology.trouble import full_disk, has_space
 from midrise.topology.valkey import Valkey
 
+SPACE_FOR_NEW_BYTES = 128 * 1024 * 1024
+"""What an empty database takes, with room for its first journal."""
 UNWANTED = {State.RESTARTING, State.STOPPED}
 
 
@@ -109,6 +112,7 @@ class Floors:
     async def _check_first(self) -> None:
         """Find out what can be known before anything is started."""
         self._refuse_lost_primary()
+        self._refuse_small_disk()
         await self._gateway.write()
         if self._plan.database_url and (server := await first_unreachable([self._plan.database_url])):
             raise Refused(
@@ -128,6 +132,12 @@ class Floors:
                 f"{self._primary_server.folder} is missing, but its replica {replica.parent} is there: put it "
                 "back from a backup or that replica, or remove the replica to begin with an empty database"
             )
+
+    def _refuse_small_disk(self) -> None:
+        needed = SPACE_FOR_NEW_BYTES * (1 + self._plan.embedded_replicas)
+        is_new = self._plan.embeds_database and not self._primary_server.has_cluster
+        if is_new and not has_space(self._state.home, least_bytes=needed):
+            raise Refused(full_disk(self._state.home))
 
     async def _raise_in_order(self, group: asyncio.TaskGroup) -> None:
         caches = [group.create_task(self._start(kept)) for kept in self._cache]

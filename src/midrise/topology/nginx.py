@@ -14,17 +14,18 @@ from midrise.topology.binaries import find_nginx
 from midrise.topology.component import Component
 from midrise.topology.errors import Refused
 from midrise.topology.gateway import GatewaySettings, command, write_config
-from midrise.topology.privileges import Account
+from midrise.topology.privileges import Account, server_account
 from midrise.topology.probe import refuse_taken_port, speaks_http
 
 PORT_LIMIT_S = 5
+FIRST_FREE_PORT = 1024
 
 
 class Gateway(Component):
     """nginx, on the only TCP port of the topology.
 
-    It runs as whoever started Midrise: a port below 1024 may need root, and what of nginx talks to clients
-    becomes another user by itself.
+    Started by root it runs in a namespace like every other server, unless the port is one that only root may
+    take. Then, and where namespaces are forbidden, what of nginx talks to clients becomes its folder's owner.
     """
 
     start_limit_s: ClassVar[float] = 20
@@ -34,8 +35,11 @@ class Gateway(Component):
     """Workers outlive a killed master and hold the port. They close it, finish their requests and end."""
 
     def __init__(self, settings: GatewaySettings) -> None:
-        super().__init__("gateway", account=Account())
+        owner = server_account()
+        prefix = owner.prefix if settings.port >= FIRST_FREE_PORT else ()
+        super().__init__("gateway", account=Account(prefix=prefix))
         self.settings = settings
+        self._owner = owner
 
     @property
     def instances(self) -> tuple[Path, ...]:
@@ -48,6 +52,7 @@ class Gateway(Component):
 
     async def write(self) -> None:
         """Put the configuration in place; raises Refused when nginx finds it wrong, TLS files for example."""
+        self._owner.own(self.settings.folder)
         await asyncio.to_thread(write_config, self.settings, nginx=find_nginx())
 
     async def prepare(self) -> None:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from midrise.topology.errors import Refused
+from midrise.topology.privileges import server_account
 from midrise.topology.trouble import readable_trouble
 
 FORMAT = 1
@@ -81,6 +82,7 @@ class StateFolder:
         """Make the folder usable for this start. Call it while holding the lock."""
         with readable_trouble(self.home):
             sockets = self._choose_sockets()
+            server_account().let_through(self.home)
             for folder in (self.logs, self.gateway, sockets):
                 folder.mkdir(mode=0o700, exist_ok=True)
             self._write_passport({"format": FORMAT, "sockets": str(sockets)})

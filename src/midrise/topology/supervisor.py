@@ -17,9 +17,11 @@ from midrise.topology.leftovers import end_leftovers
 from midrise.topology.plan import Plan
 from midrise.topology.probe import refuse_taken_port
 from midrise.topology.state import StateFolder
-from midrise.topology.trouble import sentence
+from midrise.topology.trouble import full_disk, has_space, sentence
 
 LOOK_FOR_ORPHANS_EVERY_S = 2
+LEAST_FREE_BYTES = 16 * 1024 * 1024
+"""PostgreSQL writes its journal in files of this size."""
 
 
 def supervise(plan: Plan, *, tell: Tell) -> None:
@@ -76,6 +78,11 @@ class Supervisor:
             is_raised = await self._unless_ending(self._floors.raise_all())
         except OSError as trouble:
             raise Refused(sentence(trouble, self._state.home)) from trouble
+        except Refused as refused:
+            # A full disk makes each program fail in its own words, or wait for one that did.
+            if has_space(self._state.home, least_bytes=LEAST_FREE_BYTES):
+                raise
+            raise Refused(full_disk(self._state.home)) from refused
         if not is_raised:
             raise Refused("Midrise was told to stop before it was ready")
         seconds = time.perf_counter() - began

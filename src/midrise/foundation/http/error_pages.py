@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar, cast
 import msgspec
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import Example
 from litestar.params import PathParameter
 
 from midrise.foundation.errors import AppError, NotFound
@@ -49,7 +50,8 @@ _WORDS: Mapping[Language, Mapping[str, str]] = {
 }
 
 ErrorCode = Annotated[
-    str, PathParameter(max_length=100, description="The `code` of an error, such as `not_found`")
+    str,
+    PathParameter(max_length=100, description="The `code` of an error", examples=[Example(value="not_found")]),
 ]
 
 

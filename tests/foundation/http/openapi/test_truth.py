@@ -12,6 +12,7 @@ from tests.documented import DOCUMENT, UNDOCUMENTED
 
 from midrise.app import create_application
 from midrise.foundation.http.openapi import OpenApi, document_of
+from midrise.foundation.http.openapi.examples import PLACEHOLDER
 
 BOUNDED_BY = {"maxLength", "enum", "const", "pattern", "format"}
 
@@ -76,6 +77,12 @@ def test_every_body_and_answer_has_an_example(document):
                 assert media_type == "text/html" or "example" in shown, f"{name}: {media_type} has no example"
 
 
+def test_no_example_is_a_mere_placeholder(document):
+    for name, operation in operations(document):
+        for place in _with_examples(operation):
+            assert PLACEHOLDER not in _values(place.get("example")), f"{name}: {place['example']}"
+
+
 def test_every_example_fits_its_schema(document):
     registry = jsonschema_rs.Registry([(DOCUMENT, document)])
 
@@ -121,6 +128,12 @@ def _bodies_in(document) -> list[dict[str, Any]]:
         names |= fresh
         waiting += [components[name] for name in fresh]
     return [components[name] for name in sorted(names)]
+
+
+def _values(value) -> list[Any]:
+    if isinstance(value, dict):
+        return [each for member in value.values() for each in _values(member)]
+    return [each for member in value for each in _values(member)] if isinstance(value, list) else [value]
 
 
 def _references(value) -> Iterator[str]:

@@ -19,8 +19,9 @@ Accounts, roles and a product catalogue.
 to its explanation. Any call may also be refused before it is reached, with 405, 408, 414 or 431, and end with \
 502 or 504 when the service breaks off. `title` and `detail` follow `Accept-Language` (English, Bengali).
 
-**Requests** name only fields and parameters that are known; another one is an error. `PATCH` is a JSON merge \
-patch (RFC 7396). `HEAD` is answered wherever `GET` is. An `X-Request-ID` of the client is kept and comes back.
+**Requests** name only fields and parameters that are known; another one is an error, and so is the NUL \
+character in text. `PATCH` is a JSON merge patch (RFC 7396). `HEAD` is answered wherever `GET` \
+is. An `X-Request-ID` of the client is kept and comes back.
 
 **Lists** go by cursor: pass `next_cursor` as `cursor`, with the same filters, until it is null.
 

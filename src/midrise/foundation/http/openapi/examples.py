@@ -4,13 +4,16 @@ from typing import Any
 
 from midrise.foundation.http.openapi.json_schemas import JsonSchema, JsonSchemas
 
+PLACEHOLDER = "text"
+"""What a text gives that has no example of its own."""
+
 _OF_FORMAT = {
     "uuid": "0198a2b4-7c1d-7e33-9f10-2b6d5a4c3e21",
     "date-time": "2026-11-23T04:05:06.789Z",
     "date": "2026-11-23",
     "decimal": "19.99",
 }
-_OF_TYPE: dict[str, Any] = {"boolean": True, "integer": 1, "number": 1.5, "string": "text", "null": None}
+_OF_TYPE: dict[str, Any] = {"boolean": True, "integer": 1, "number": 1.5, "string": PLACEHOLDER, "null": None}
 
 
 def example_of(schema: JsonSchema, schemas: JsonSchemas) -> Any:

@@ -19,7 +19,7 @@ class AuditEventShown(msgspec.Struct):
     action: Annotated[str, msgspec.Meta(examples=["product:created"])]
     resource: Annotated[str, msgspec.Meta(examples=["product:0198a2b4-7c1d-7e33-9f10-2b6d5a4c3e21"])]
     address: Annotated[str, msgspec.Meta(description="The client's address", examples=["203.0.113.7"])]
-    request_id: str
+    request_id: Annotated[str, msgspec.Meta(examples=["0198a2b47c1d7e339f102b6d5a4c3e21"])]
     changes: Annotated[
         Mapping[str, Any],
         msgspec.Meta(

@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, patch, post
+from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter, RequestBody
 
 from midrise.foundation.http.access import ANYONE, needs
@@ -35,7 +36,13 @@ from midrise.modules.catalog.slugs import LONGEST_SLUG
 ProductsService = Injected[Products]
 ProductId = Annotated[UUID, PathParameter(description="The product's id")]
 SlugInPath = Annotated[
-    str, PathParameter(min_length=1, max_length=LONGEST_SLUG, description="The product's slug")
+    str,
+    PathParameter(
+        min_length=1,
+        max_length=LONGEST_SLUG,
+        description="The product's slug",
+        examples=[Example(value="blue-mug-350-ml")],
+    ),
 ]
 OfStatus = Annotated[
     ProductStatus | None,

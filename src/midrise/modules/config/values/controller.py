@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from litestar import Controller, Response, delete, get, put
+from litestar.openapi.spec import Example
 from litestar.params import PathParameter, RequestBody
 
 from midrise.foundation.http.access import ANYONE, needs
@@ -16,7 +17,10 @@ from midrise.modules.config.values.service import Configuration
 
 ConfigurationService = Injected[Configuration]
 Key = Annotated[
-    str, PathParameter(min_length=1, max_length=200, description="The key, such as `registration.open`")
+    str,
+    PathParameter(
+        min_length=1, max_length=200, description="The key", examples=[Example(value="registration.open")]
+    ),
 ]
 
 

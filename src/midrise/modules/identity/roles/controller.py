@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from litestar import Controller, Response, delete, get, patch, post
+from litestar.openapi.spec import Example
 from litestar.params import JSONBody, PathParameter
 
 from midrise.foundation.http.access import needs
@@ -21,7 +22,9 @@ from midrise.modules.identity.roles.schemas import (
 )
 from midrise.modules.identity.roles.service import Roles
 
-NameInPath = Annotated[str, PathParameter(max_length=64, description="The role's name")]
+NameInPath = Annotated[
+    str, PathParameter(max_length=64, description="The role's name", examples=[Example(value="manager")])
+]
 
 
 class RolesController(Controller):

@@ -27,9 +27,14 @@ class Refresh(msgspec.Struct, forbid_unknown_fields=True):
 class TokensShown(msgspec.Struct):
     """What a client calls with. Lifetimes are in seconds."""
 
-    access_token: Annotated[str, Meta(description="A JWT, for `Authorization: Bearer …`")]
+    access_token: Annotated[
+        str,
+        Meta(description="A JWT, for `Authorization: Bearer …`", examples=["eyJhbGciOiJFZERTQSJ9.e30.c2ln"]),
+    ]
     expires_in: Annotated[int, Meta(examples=[600])]
-    refresh_token: Annotated[str, Meta(description="Gives new tokens, once")]
+    refresh_token: Annotated[
+        str, Meta(description="Gives new tokens, once", examples=["AQGYorTALH1zPp8QK21aTD4hAAAAAAAAAAE"])
+    ]
     refresh_expires_in: Annotated[int, Meta(examples=[2592000])]
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  the name of a scheme, no secret
 

@@ -9,8 +9,21 @@ from msgspec import Meta
 class PublicKey(msgspec.Struct):
     """An Ed25519 key that verifies access tokens (RFC 8037)."""
 
-    kid: Annotated[str, Meta(description="The key's thumbprint (RFC 7638)")]
-    x: Annotated[str, Meta(description="The public point in base64url")]
+    # The examples are those of RFC 8037, appendix A.
+    kid: Annotated[
+        str,
+        Meta(
+            description="The key's thumbprint (RFC 7638)",
+            examples=["kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"],
+        ),
+    ]
+    x: Annotated[
+        str,
+        Meta(
+            description="The public point in base64url",
+            examples=["11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"],
+        ),
+    ]
     kty: Literal["OKP"] = "OKP"
     crv: Literal["Ed25519"] = "Ed25519"
     use: Literal["sig"] = "sig"
