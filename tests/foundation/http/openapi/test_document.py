@@ -145,7 +145,7 @@ def test_each_call_names_the_statuses_it_can_end_with(document, mugs, mug):
     found = {name: sorted(map(int, item["responses"])) for name, item in [*mugs.items(), *mug.items()]}
     assert sorted(map(int, mugs["get"]["responses"])) == [200, 400, 401, 414, 429, 500, 503]
     assert sorted(map(int, mug["get"]["responses"])) == [200, 304, 400, 401, 404, 414, 429, 431, 500, 503]
-    assert found["post"] == [201, 400, 401, 403, 409, 413, 415, 422, 429, 500, 503]
+    assert found["post"] == [201, 400, 401, 403, 409, 413, 415, 422, 429, 431, 500, 503]
     assert found["patch"] == [200, 400, 401, 403, 404, 412, 413, 414, 415, 422, 429, 431, 500, 503]
     assert found["delete"] == [204, 400, 404, 414, 429, 500, 503]
     assert sorted(document["paths"]["/livez"]["get"]["responses"]) == ["200", "400", "500", "503"]
@@ -158,7 +158,7 @@ def test_each_problem_names_its_codes(document, mugs, mug):
         "invalid_parameters",
         "unknown_parameter",
     ]
-    assert codes(document, mugs["post"], 409) == ["name_taken"]
+    assert codes(document, mugs["post"], 409) == ["idempotency_in_progress", "name_taken"]
     assert codes(document, mugs["get"], 503) == ["unavailable"]
     assert codes(document, mug["patch"], 503) == ["outcome_unknown", "unavailable"]
 
