@@ -21,6 +21,7 @@ import psutil
 from midrise.topology.binaries import find_postgres
 
 LIMIT_S = 90
+PAUSE_S = 0.05
 PASSWORD = "three green boats at dawn"
 ADMINISTRATOR = "owner@midrise.test"
 
@@ -138,7 +139,7 @@ def raised(**settings: str) -> Iterator[House]:
 
 
 class Load:
-    """Clients that ask without a pause, until the block ends; what failed is in ``failures``."""
+    """Clients that ask again and again, until the block ends; what failed is in ``failures``."""
 
     def __init__(self, *asks: Callable[[], httpx.Response]) -> None:
         self.answers = 0
@@ -162,7 +163,7 @@ class Load:
             thread.join()
 
     def _run(self, ask: Callable[[], httpx.Response]) -> None:
-        while not self._ending.wait(0.01):
+        while not self._ending.wait(PAUSE_S):
             try:
                 answer = ask()
             except httpx.HTTPError as trouble:
@@ -204,6 +205,11 @@ def foreground(house: House) -> Iterator[subprocess.Popen[str]]:
         process.terminate()
         process.wait(LIMIT_S)
         process.stdout.close()
+
+
+def report(text: str) -> None:
+    """Say what a drill did, what it counted and what it found."""
+    print(text)  # noqa: T201  pytest shows it
 
 
 def free_port() -> int:

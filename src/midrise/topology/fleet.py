@@ -99,11 +99,13 @@ class Fleet:
             del self.instances[number]
 
     async def _route(self, *, leaving: AbstractSet[int] = frozenset()) -> None:
-        """Let the gateway send requests to the instances but these, and wait until it doesn't any more."""
+        """Let the gateway send requests to all instances but these; these have none left at the end."""
         self._configuration.instances = self._sockets(leaving=leaving)
         await self._configuration.write()
         if self.gateway.pid:
-            await self._configuration.reload(self.gateway.pid, limit_s=DRAIN_LIMIT_S)
+            old_workers = await self._configuration.reload(self.gateway.pid)
+            if leaving:
+                await self._configuration.drained(old_workers, limit_s=DRAIN_LIMIT_S)
 
     def _sockets(self, *, leaving: AbstractSet[int] = frozenset()) -> tuple[Path, ...]:
         components = (

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +19,7 @@ from midrise.topology.privileges import Account, server_account
 from midrise.topology.probe import refuse_taken_port, speaks_http
 
 PORT_LIMIT_S = 5
+RELOAD_LIMIT_S = 10
 FIRST_FREE_PORT = 1024
 
 
@@ -74,20 +76,23 @@ class Gateway(Component):
         tls = self.settings.tls_certificate is not None
         return await speaks_http(self.settings.host, self.settings.port, tls=tls)
 
-    async def reload(self, pid: int, *, limit_s: float) -> bool:
-        """Let the configuration count, and wait for the requests that know only the old one.
-
-        Returns whether all of them ended within the limit.
-        """
-        old = processes.children_of(pid)
+    async def reload(self, pid: int) -> frozenset[int]:
+        """Let the configuration count. Returns the workers that finish the requests of the old one."""
+        old = frozenset(processes.children_of(pid))
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGHUP)
-        limit = time.monotonic() + limit_s
-        while processes.start_mark(pid):
-            now = processes.children_of(pid)
-            if now and not now & old:
-                return True
-            if time.monotonic() > limit:
-                return False
-            await asyncio.sleep(0.01)
-        return not any(map(processes.start_mark, old))
+        await _until(lambda: processes.children_of(pid) - old or not processes.start_mark(pid), RELOAD_LIMIT_S)
+        return old
+
+    async def drained(self, workers: frozenset[int], *, limit_s: float) -> bool:
+        """Wait until these workers have finished their requests; whether they have, within the limit."""
+        return await _until(lambda: not any(map(processes.start_mark, workers)), limit_s)
+
+
+async def _until(condition: Callable[[], object], limit_s: float) -> bool:
+    limit = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > limit:
+            return False
+        await asyncio.sleep(0.01)
+    return True

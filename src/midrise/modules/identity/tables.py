@@ -27,6 +27,8 @@ users = Table(
     # What the address is compared by: NFKC and case-folded, in bytes.
     Column("email_key", Text(collation="C"), nullable=False),
     Column("name", Text, nullable=False),
+    # What the name is searched by: likewise.
+    Column("name_key", Text(collation="C"), nullable=False),
     Column("locale", Text, nullable=False),
     Column("password_hash", Text, nullable=False),
     Column("is_active", Boolean, nullable=False),

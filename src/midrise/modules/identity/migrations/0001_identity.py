@@ -42,6 +42,7 @@ def _create_users() -> None:
         sa.Column("email", sa.Text, nullable=False),
         sa.Column("email_key", sa.Text(collation="C"), nullable=False),
         sa.Column("name", sa.Text, nullable=False),
+        sa.Column("name_key", sa.Text(collation="C"), nullable=False),
         sa.Column("locale", sa.Text, nullable=False),
         sa.Column("password_hash", sa.Text, nullable=False),
         sa.Column("is_active", sa.Boolean, nullable=False),

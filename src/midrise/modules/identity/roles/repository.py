@@ -20,9 +20,8 @@ _PERMISSIONS = (
     )
 ).label("permissions")
 _BY_NAME = Statement(select(roles, _PERMISSIONS).where(roles.c.name == bindparam("name")))
-_LOCK = Statement(
-    select(roles, _PERMISSIONS).where(roles.c.name == bindparam("name")).with_for_update(of=roles)
-)
+# Locked so that references to the row (a new user's roles) need not wait, but `known_names` does.
+_LOCK = Statement(select(roles.c.name).where(roles.c.name == bindparam("name")).with_for_update(key_share=True))
 _INSERT = Statement(insert(roles).values({column: bindparam(column.name) for column in roles.columns}))
 _UPDATE = Statement(
     update(roles)
@@ -74,8 +73,9 @@ class PostgresRoles:
         return _role(row) if row else None
 
     async def find_and_lock(self, tx: WriteUnit, name: str) -> Role | None:
-        row = await tx.row(_LOCK, name=name)
-        return _role(row) if row else None
+        """The role, which nobody else changes or gives to anybody until the transaction ends."""
+        # Read by a statement of its own: one that had to wait for the lock sees the permissions of before.
+        return await self.find(tx, name) if await tx.row(_LOCK, name=name) else None
 
     async def save(self, tx: WriteUnit, role: Role) -> None:
         """Keep description and permissions as they now are, as the next version."""
@@ -94,7 +94,7 @@ class PostgresRoles:
         return page_of([_role(row) for row in rows], page, lambda role: (role.name,))
 
     async def known_names(self, tx: WriteUnit, names: Sequence[str]) -> frozenset[str]:
-        """Which of the names are roles; these can't be deleted before the transaction ends."""
+        """Which of the names are roles; these neither change nor go before the transaction ends."""
         rows = await tx.rows(_KNOWN, names=list(names))
         return frozenset(row["name"] for row in rows)
 

@@ -13,7 +13,8 @@ RoleName = Annotated[
     Meta(
         min_length=1,
         max_length=64,
-        pattern="^[a-z][a-z0-9_-]{0,63}$",
+        # The end is not a lone `$`, which would let a line feed stand behind it: the name goes into `Location`.
+        pattern=r"^[a-z][a-z0-9_-]{0,63}$(?!\n)",
         description="Lower-case letters, digits, hyphens and underscores",
         examples=["shipping"],
     ),

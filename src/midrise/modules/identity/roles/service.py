@@ -123,14 +123,7 @@ class Roles:
     async def require_known(self, tx: WriteUnit, names: Sequence[str]) -> None:
         """Raises `Invalid` for names that are no roles; the others stay until the transaction ends."""
         known = await self._roles.known_names(tx, names)
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise Invalid(
-                [
-                    Fault(FaultCode.UNKNOWN_REFERENCE, pointer="/roles", arguments={"value": name})
-                    for name in unknown
-                ]
-            )
+        _refuse_unknown(names, known=known, pointer="/roles")
 
     def _changed(self, role: Role, changes: RoleChanges, *, actor: Actor) -> Role:
         description = role.description if changes.description is None else changes.description
@@ -148,19 +141,23 @@ class Roles:
         return replace(role, permissions=tuple(sorted(self.effective((role.name,), role.permissions))))
 
     def _require_declared(self, permissions: Sequence[str]) -> None:
-        faults = [
-            Fault(FaultCode.UNKNOWN_REFERENCE, pointer=f"/permissions/{index}", arguments={"value": permission})
-            for index, permission in enumerate(permissions)
-            if permission not in self._declared
-        ]
-        if faults:
-            raise Invalid(faults)
+        _refuse_unknown(permissions, known=self._declared, pointer="/permissions")
 
     async def _lock(self, tx: WriteUnit, name: str) -> Role:
         role = await self._roles.find_and_lock(tx, name)
         if role is None:
             raise NotFound("role")
         return role
+
+
+def _refuse_unknown(names: Sequence[str], *, known: frozenset[str], pointer: str) -> None:
+    faults = [
+        Fault(FaultCode.UNKNOWN_REFERENCE, pointer=f"{pointer}/{index}", arguments={"value": name})
+        for index, name in enumerate(names)
+        if name not in known
+    ]
+    if faults:
+        raise Invalid(faults)
 
 
 def _require_held(actor: Actor, permissions: Iterable[str]) -> None:

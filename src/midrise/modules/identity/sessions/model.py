@@ -1,6 +1,6 @@
 """A session, its tokens, and the rules of renewing it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -46,7 +46,7 @@ class Session:
     id: UUID
     user_id: UUID
     generation: int
-    nonce: bytes
+    nonce: bytes = field(repr=False)
     user_agent: str
     address: str
     created_at: datetime
@@ -73,9 +73,9 @@ class StoredSession:
 class Tokens:
     """What a client gets: lifetimes in seconds."""
 
-    access_token: str
+    access_token: str = field(repr=False)
     expires_in: int
-    refresh_token: str
+    refresh_token: str = field(repr=False)
     refresh_expires_in: int
 
 

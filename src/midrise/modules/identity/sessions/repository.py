@@ -13,7 +13,7 @@ from midrise.modules.identity.tables import role_permissions, sessions, user_rol
 
 _ALIVE = and_(sessions.c.revoked_at.is_(None), sessions.c.expires_at > func.now())
 _INSERT = Statement(insert(sessions).values({column: bindparam(column.name) for column in sessions.columns}))
-_BY_ID = Statement(
+_LOCK = Statement(
     select(
         sessions,
         and_(_ALIVE, users.c.is_active).label("is_alive"),
@@ -21,12 +21,13 @@ _BY_ID = Statement(
     )
     .join(users, users.c.id == sessions.c.user_id)
     .where(sessions.c.id == bindparam("session_id"))
+    .with_for_update(of=sessions)
 )
 _ROTATE = Statement(
     update(sessions)
-    .where(sessions.c.id == bindparam("session_id"), sessions.c.generation == bindparam("spent"), _ALIVE)
+    .where(sessions.c.id == bindparam("session_id"))
     .values(
-        generation=bindparam("next_generation"),
+        generation=bindparam("generation"),
         rotated_at=func.now(),
         expires_at=bindparam("expires_at"),
         address=bindparam("address"),
@@ -58,7 +59,16 @@ _CALLER = Statement(
         exists().where(sessions.c.id == bindparam("session_id"), sessions.c.user_id == users.c.id, _ALIVE),
     )
 )
-_PURGE = Statement(delete(sessions).where(sessions.c.expires_at < bindparam("before")))
+_PURGE = Statement(
+    delete(sessions).where(
+        sessions.c.id.in_(
+            select(sessions.c.id)
+            .where(sessions.c.expires_at < bindparam("before"))
+            .order_by(sessions.c.expires_at)
+            .limit(bindparam("limit"))
+        )
+    )
+)
 
 
 class PostgresSessions:
@@ -67,22 +77,21 @@ class PostgresSessions:
     async def add(self, tx: WriteUnit, session: Session) -> None:
         await tx.execute(_INSERT, **asdict(session))
 
-    async def find(self, unit: ReadUnit, session_id: UUID) -> StoredSession | None:
-        row = await unit.row(_BY_ID, session_id=session_id)
+    async def find_and_lock(self, tx: WriteUnit, session_id: UUID) -> StoredSession | None:
+        """The session, which nobody else renews or ends until the transaction ends."""
+        row = await tx.row(_LOCK, session_id=session_id)
         return _stored(row) if row else None
 
-    async def rotate(self, tx: WriteUnit, renewed: Session, *, spent: int) -> bool:
-        """Move the session to its next generation; False where another was faster, or it has ended."""
-        touched = await tx.execute(
+    async def rotate(self, tx: WriteUnit, renewed: Session) -> None:
+        """Keep a locked session in its next generation."""
+        await tx.execute(
             _ROTATE,
             session_id=renewed.id,
-            spent=spent,
-            next_generation=renewed.generation,
+            generation=renewed.generation,
             expires_at=renewed.expires_at,
             address=renewed.address,
             user_agent=renewed.user_agent,
         )
-        return touched == 1
 
     async def revoke(self, tx: WriteUnit, session_id: UUID) -> bool:
         """End the session; False where it had ended."""
@@ -95,9 +104,9 @@ class PostgresSessions:
         row = await unit.row(_CALLER, session_id=session_id, user_id=user_id)
         return (tuple(row["roles"]), tuple(row["granted"])) if row else None
 
-    async def purge(self, tx: WriteUnit, *, expired_before: datetime) -> int:
-        """Remove sessions that expired before that time; their number."""
-        return await tx.execute(_PURGE, before=expired_before)
+    async def purge(self, tx: WriteUnit, *, expired_before: datetime, limit: int) -> int:
+        """Remove so many sessions at most that expired before that time; how many it were."""
+        return await tx.execute(_PURGE, before=expired_before, limit=limit)
 
 
 def _stored(row: asyncpg.Record) -> StoredSession:

@@ -5,11 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
+import structlog
+
 from midrise.foundation import clock
 from midrise.foundation.actor import Actor
 from midrise.foundation.admission import Caller
-from midrise.foundation.database import Database
-from midrise.foundation.errors import Unauthenticated
+from midrise.foundation.database import Database, WriteUnit
+from midrise.foundation.errors import Unauthenticated, Unavailable
 from midrise.foundation.ids import new_id
 from midrise.foundation.security.passwords import BcryptPasswords
 from midrise.foundation.security.refresh_tokens import RefreshTokens
@@ -22,7 +24,6 @@ from midrise.modules.identity.sessions.model import (
     Renewal,
     Session,
     SessionAction,
-    StoredSession,
     TokenReused,
     Tokens,
     next_expiry,
@@ -33,7 +34,11 @@ from midrise.modules.identity.users.model import Credentials
 from midrise.modules.identity.users.repository import PostgresUsers
 
 _KEPT_AFTER_EXPIRY = timedelta(days=7)
+_PURGED_AT_ONCE = 5000
+_MOST_VERIFICATIONS = 2
 _NONCE_BYTES = 16
+
+log = structlog.get_logger()
 
 
 class Sessions:
@@ -62,19 +67,16 @@ class Sessions:
 
     async def log_in(self, email: str, password: str, *, actor: Actor) -> Tokens:
         """Start a session. Raises `InvalidCredentials`, the same for every reason and after the same time."""
-        async with self._database.read() as unit:
-            credentials = await self._users.find_credentials(unit, email)
-        await self._verify(credentials, password)
-        assert credentials is not None  # noqa: S101  _verify has raised otherwise
-        session = _new_session(credentials.user_id, actor)
-        async with self._database.write() as tx:
-            await self._sessions.add(tx, session)
-            await self._audit.record(
-                tx,
-                replace(actor, user_id=session.user_id),
-                action=SessionAction.STARTED,
-                resource=session.resource,
-            )
+        for _ in range(_MOST_VERIFICATIONS):
+            credentials, needs_rehash = await self._verify(email, password)
+            session = _new_session(credentials.user_id, actor)
+            if await self._start(session, credentials, actor=actor):
+                break
+            # A new password, or the end of the account, came while the old one was verified.
+        else:
+            raise InvalidCredentials
+        if needs_rehash:
+            await self._rehash(credentials, password)
         return self._tokens(session)
 
     async def refresh(self, refresh_token: str, *, actor: Actor) -> Tokens:
@@ -84,24 +86,20 @@ class Sessions:
         too long ago; that also ends its session, in a unit of its own, so that the refusal doesn't undo it.
         """
         claims = self._refresh_tokens.parse(refresh_token)
-        while True:
-            async with self._database.write() as tx:
-                stored = await self._sessions.find(tx, claims.session_id)
-                if stored is None or not self._refresh_tokens.matches(claims, stored.session.nonce):
-                    raise Unauthenticated
-                if not stored.is_alive:
-                    raise Unauthenticated
-                match renewal_of(stored, claims.generation):
-                    case Renewal.REPEAT:
-                        return self._tokens(stored.session)
-                    case Renewal.ROTATE:
-                        renewed = _renewed(stored.session, actor)
-                        if await self._sessions.rotate(tx, renewed, spent=claims.generation):
-                            return self._tokens(renewed)
-                        # Another was faster: what it left decides.
-                    case Renewal.REUSED:
-                        break
-        await self._end_reused(stored, actor=actor)
+        async with self._database.write() as tx:
+            stored = await self._sessions.find_and_lock(tx, claims.session_id)
+            if stored is None or not self._refresh_tokens.matches(claims, stored.session.nonce):
+                raise Unauthenticated
+            if not stored.is_alive:
+                raise Unauthenticated
+            match renewal_of(stored, claims.generation):
+                case Renewal.REPEAT:
+                    return self._tokens(stored.session)
+                case Renewal.ROTATE:
+                    renewed = _renewed(stored.session, actor)
+                    await self._sessions.rotate(tx, renewed)
+                    return self._tokens(renewed)
+        await self._end_reused(stored.session, actor=actor)
         raise TokenReused
 
     async def log_out(self, *, actor: Actor) -> None:
@@ -129,28 +127,51 @@ class Sessions:
         )
 
     async def purge_expired(self) -> None:
-        """Forget sessions that expired a week ago."""
-        async with self._database.write() as tx:
-            await self._sessions.purge(tx, expired_before=clock.now() - _KEPT_AFTER_EXPIRY)
+        """Forget sessions that expired a week ago; in small transactions, however many they are."""
+        before, purged = clock.now() - _KEPT_AFTER_EXPIRY, _PURGED_AT_ONCE
+        while purged == _PURGED_AT_ONCE:
+            async with self._database.write() as tx:
+                purged = await self._sessions.purge(tx, expired_before=before, limit=_PURGED_AT_ONCE)
 
-    async def _verify(self, credentials: Credentials | None, password: str) -> None:
+    async def _verify(self, email: str, password: str) -> tuple[Credentials, bool]:
+        """The credentials that the password fits, and whether it should be hashed anew."""
+        async with self._database.read() as unit:
+            credentials = await self._users.find_credentials(unit, email)
         if credentials is None:
             await self._passwords.verify_nothing(password)
             raise InvalidCredentials
         verdict = await self._passwords.verify(password, credentials.password_hash)
         if not verdict.matches or not credentials.is_active:
             raise InvalidCredentials
+        return credentials, verdict.needs_rehash
 
-    async def _end_reused(self, stored: StoredSession, *, actor: Actor) -> None:
-        session = stored.session
+    async def _start(self, session: Session, verified: Credentials, *, actor: Actor) -> bool:
+        """Start the session, unless the credentials have changed since they were verified."""
         async with self._database.write() as tx:
-            await self._sessions.revoke(tx, session.id)
-            await self._audit.record(
-                tx,
-                replace(actor, user_id=session.user_id),
-                action=SessionAction.REUSED,
-                resource=session.resource,
-            )
+            if not await self._users.hold_credentials(tx, verified):
+                return False
+            await self._sessions.add(tx, session)
+            await self._record(tx, session, SessionAction.STARTED, actor=actor)
+        return True
+
+    async def _rehash(self, verified: Credentials, password: str) -> None:
+        """Hash the password as it would be hashed today. Whoever logs in doesn't depend on it."""
+        try:
+            stronger_hash = await self._passwords.hash(password)
+            async with self._database.write() as tx:
+                await self._users.replace_hash(tx, verified, stronger_hash=stronger_hash)
+        except Unavailable:
+            log.warning("password.not_rehashed", user_id=str(verified.user_id))
+
+    async def _end_reused(self, session: Session, *, actor: Actor) -> None:
+        async with self._database.write() as tx:
+            if await self._sessions.revoke(tx, session.id):
+                await self._record(tx, session, SessionAction.REUSED, actor=actor)
+
+    async def _record(self, tx: WriteUnit, session: Session, action: SessionAction, *, actor: Actor) -> None:
+        """Write of a session whose user need not be the caller that the request came with."""
+        owner = replace(actor, user_id=session.user_id)
+        await self._audit.record(tx, owner, action=action, resource=session.resource)
 
     def _tokens(self, session: Session) -> Tokens:
         remaining = session.expires_at - clock.now()

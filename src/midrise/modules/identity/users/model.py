@@ -1,7 +1,7 @@
 """A user, what may be changed of it, and the rules that need no database."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -13,7 +13,9 @@ from midrise.foundation.text import sort_key
 LONGEST_EMAIL = 254
 """RFC 5321, section 4.5.3.1.3: a path of 256 octets less its brackets."""
 
-_EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,189}")
+LONGEST_NAME = 200
+
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f-\x9f]{1,64}@[^@\s\x00-\x1f\x7f-\x9f]{1,189}")
 
 
 class EmailTaken(Conflict):
@@ -86,7 +88,7 @@ class NewUser:
 
     email: str
     name: str
-    password: str
+    password: str = field(repr=False)
     locale: Locale = Locale.EN
 
 
@@ -113,7 +115,7 @@ class Credentials:
     """What a log-in is checked against."""
 
     user_id: UUID
-    password_hash: str
+    password_hash: str = field(repr=False)
     is_active: bool
 
 
@@ -123,8 +125,12 @@ def email_key(email: str) -> str:
 
 
 def is_email(text: str) -> bool:
-    """Whether the text has the form of an address. Whether mail arrives there, only a mail can tell."""
-    return len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None
+    """Whether the text has the form of an address. Whether mail arrives there, only a mail can tell.
+
+    What it is compared by has that form as well: NFKC can make an @ or a space of another character, and
+    eighteen characters of one (U+FDFA), while an index holds 2,700 bytes of a row.
+    """
+    return _has_form(text) and _has_form(email_key(text))
 
 
 def registration_faults(email: str | None, password: str | None, *, name: str) -> list[Fault]:
@@ -135,5 +141,12 @@ def registration_faults(email: str | None, password: str | None, *, name: str) -
             Fault(FaultCode.WRONG_FORMAT, pointer="/email", arguments={"expected": "an e-mail address"})
         )
     if password is not None:
-        faults += check_strength(password, email=email or "", name=name)
+        # What is far too long (and refused for that) is not compared: folding it takes quadratic time.
+        known_email = email if email is not None and len(email) <= LONGEST_EMAIL else ""
+        known_name = name if len(name) <= LONGEST_NAME else ""
+        faults += check_strength(password, email=known_email, name=known_name)
     return faults
+
+
+def _has_form(text: str) -> bool:
+    return len(text) <= LONGEST_EMAIL and _EMAIL.fullmatch(text) is not None

@@ -1,7 +1,6 @@
 """Users in PostgreSQL."""
 
 from dataclasses import asdict
-from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -25,6 +24,7 @@ from sqlalchemy import (
 
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
 from midrise.foundation.paging import Page, PageRequest, page_of
+from midrise.foundation.text import sort_key
 from midrise.modules.identity.roles.model import ADMINISTRATOR
 from midrise.modules.identity.tables import roles, user_roles, users
 from midrise.modules.identity.users.model import Credentials, Locale, User, UserFilter, email_key
@@ -51,7 +51,8 @@ _SHOWN = (
 )
 _INSERT = Statement(insert(users).values({column: bindparam(column.name) for column in users.columns}))
 _BY_ID = Statement(select(*_SHOWN).where(users.c.id == bindparam("user_id")))
-_LOCK = Statement(select(*_SHOWN).where(users.c.id == bindparam("user_id")).with_for_update(of=users))
+# Locked so that references to the row (a log-in's session) need not wait.
+_LOCK = Statement(select(users.c.id).where(users.c.id == bindparam("user_id")).with_for_update(key_share=True))
 _CREDENTIALS = Statement(
     select(users.c.id, users.c.password_hash, users.c.is_active).where(
         users.c.email_key == bindparam("email_key")
@@ -62,15 +63,20 @@ _UPDATE = Statement(
     .where(users.c.id == bindparam("user_id"))
     .values(
         name=bindparam("name"),
+        name_key=bindparam("name_key"),
         locale=bindparam("locale"),
         version=users.c.version + literal(1),
         updated_at=bindparam("updated_at"),
     )
 )
-_SET_HASH = Statement(
-    update(users)
-    .where(users.c.id == bindparam("user_id"))
-    .values(password_hash=bindparam("password_hash"), updated_at=bindparam("updated_at"))
+_HAS_CREDENTIALS = (
+    users.c.id == bindparam("user_id"),
+    users.c.password_hash == bindparam("password_hash"),
+    users.c.is_active,
+)
+_HOLD_CREDENTIALS = Statement(select(users.c.id).where(*_HAS_CREDENTIALS).with_for_update(read=True))
+_REPLACE_HASH = Statement(
+    update(users).where(*_HAS_CREDENTIALS).values(password_hash=bindparam("stronger_hash"))
 )
 _TOUCH = Statement(
     update(users)
@@ -86,7 +92,9 @@ _GIVE_ROLES = Statement(
         ),
     )
 )
-_LOCK_ADMINISTRATION = Statement(select(roles.c.name).where(roles.c.name == ADMINISTRATOR).with_for_update())
+_LOCK_ADMINISTRATION = Statement(
+    select(roles.c.name).where(roles.c.name == ADMINISTRATOR).with_for_update(key_share=True)
+)
 _OTHER_ADMINISTRATORS = Statement(
     select(func.count())
     .select_from(user_roles.join(users, users.c.id == user_roles.c.user_id))
@@ -104,7 +112,13 @@ class PostgresUsers:
     async def add(self, tx: WriteUnit, user: User, *, password_hash: str) -> None:
         """Add a user with its roles. Raises `EmailTaken` by the constraint's name."""
         values = {name: value for name, value in asdict(user).items() if name != "roles"}
-        await tx.execute(_INSERT, **values, email_key=email_key(user.email), password_hash=password_hash)
+        await tx.execute(
+            _INSERT,
+            **values,
+            email_key=email_key(user.email),
+            name_key=sort_key(user.name),
+            password_hash=password_hash,
+        )
         await tx.execute(_GIVE_ROLES, user_id=user.id, names=list(user.roles))
 
     async def find(self, unit: ReadUnit, user_id: UUID) -> User | None:
@@ -112,8 +126,9 @@ class PostgresUsers:
         return _user(row) if row else None
 
     async def find_and_lock(self, tx: WriteUnit, user_id: UUID) -> User | None:
-        row = await tx.row(_LOCK, user_id=user_id)
-        return _user(row) if row else None
+        """The user, whom nobody else changes until the transaction ends."""
+        # Read by a statement of its own: one that had to wait for the lock sees the roles of before.
+        return await self.find(tx, user_id) if await tx.row(_LOCK, user_id=user_id) else None
 
     async def find_credentials(self, unit: ReadUnit, email: str) -> Credentials | None:
         row = await unit.row(_CREDENTIALS, email_key=email_key(email))
@@ -122,11 +137,27 @@ class PostgresUsers:
     async def save(self, tx: WriteUnit, user: User) -> None:
         """Keep name and locale as they now are, as the next version."""
         await tx.execute(
-            _UPDATE, user_id=user.id, name=user.name, locale=user.locale.value, updated_at=user.updated_at
+            _UPDATE,
+            user_id=user.id,
+            name=user.name,
+            name_key=sort_key(user.name),
+            locale=user.locale.value,
+            updated_at=user.updated_at,
         )
 
-    async def keep_hash(self, tx: WriteUnit, user_id: UUID, *, password_hash: str, at: datetime) -> None:
-        await tx.execute(_SET_HASH, user_id=user_id, password_hash=password_hash, updated_at=at)
+    async def hold_credentials(self, tx: WriteUnit, verified: Credentials) -> bool:
+        """Whether they are still the user's; then they stay so until the transaction ends."""
+        row = await tx.row(_HOLD_CREDENTIALS, user_id=verified.user_id, password_hash=verified.password_hash)
+        return row is not None
+
+    async def replace_hash(self, tx: WriteUnit, verified: Credentials, *, stronger_hash: str) -> None:
+        """Keep another hash of the same password, unless the password has changed."""
+        await tx.execute(
+            _REPLACE_HASH,
+            user_id=verified.user_id,
+            password_hash=verified.password_hash,
+            stronger_hash=stronger_hash,
+        )
 
     async def assign_roles(self, tx: WriteUnit, user: User) -> None:
         """Keep the roles as they now are, as the next version."""
@@ -164,7 +195,7 @@ def _list(filters: frozenset[str], *, behind: bool) -> Statement:
         "email": users.c.email_key == bindparam("email"),
         "role": has_role,
         "is_active": users.c.is_active == bindparam("is_active"),
-        "text": users.c.email_key.like(bindparam("text")) | users.c.name.ilike(bindparam("text")),
+        "text": users.c.email_key.like(bindparam("text")) | users.c.name_key.like(bindparam("text")),
     }
     statement = select(*_SHOWN).where(*(conditions[name] for name in sorted(filters)))
     if behind:
@@ -179,7 +210,7 @@ def _list(filters: frozenset[str], *, behind: bool) -> Statement:
 
 
 def _like(text: str) -> str:
-    escaped = email_key(text).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    escaped = sort_key(text).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 

@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from midrise.foundation.errors import Fault
 from midrise.modules.identity.users.model import (
     LONGEST_EMAIL,
+    LONGEST_NAME,
     Locale,
     NewUser,
     User,
@@ -18,23 +19,25 @@ from midrise.modules.identity.users.model import (
     registration_faults,
 )
 
+# The pattern is for the document alone: `registration_faults` knows the rule, and has words for it.
 Email = Annotated[
     str,
     Meta(
         min_length=3,
         max_length=LONGEST_EMAIL,
-        pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$",
         description="An e-mail address; compared without regard to case",
         examples=["rahima@example.com"],
+        extra_json_schema={"pattern": r"^[^@\s\x00-\x1f\x7f-\x9f]{1,64}@[^@\s\x00-\x1f\x7f-\x9f]{1,189}$"},
     ),
 ]
 Name = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=200,
-        pattern=r"\S",
-        description="How the person is called",
+        max_length=LONGEST_NAME,
+        # The end is not a lone `$`, which would let a line feed stand behind it.
+        pattern=r"^(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+(?<!\s)$(?!\n)",
+        description="How the person is called: one line, without spaces around it",
         examples=["Rahima Khatun"],
     ),
 ]

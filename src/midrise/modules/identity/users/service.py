@@ -104,14 +104,14 @@ class Users:
         Raises `NotFound`, `Invalid` for a role that doesn't exist, `Forbidden` where a role allows what the
         actor itself may not do, `LastAdministrator` and `PreconditionFailed`.
         """
-        wanted = tuple(sorted(set(names)))
+        named = tuple(names)
+        wanted = tuple(sorted(set(named)))
         async with self._database.write() as tx:
-            await self._users.lock_administration(tx)
             before = await self._lock(tx, user_id)
             expected.check(str(before.version), current=str(before.version))
             if wanted == before.roles:
                 return before
-            await self._roles.require_known(tx, wanted)
+            await self._roles.require_known(tx, named)
             await self._require_grantable(tx, set(wanted) ^ set(before.roles), actor=actor)
             if ADMINISTRATOR in before.roles and ADMINISTRATOR not in wanted:
                 await self._require_other_administrator(tx, user_id)
@@ -177,6 +177,8 @@ class Users:
                 raise Forbidden(permission)
 
     async def _require_other_administrator(self, tx: WriteUnit, user_id: UUID) -> None:
+        # Two who demote each other at once: the second one waits, and counts what the first one left.
+        await self._users.lock_administration(tx)
         if await self._users.count_other_administrators(tx, user_id) == 0:
             raise LastAdministrator
 

@@ -1,0 +1,114 @@
+"""People with roles, a second instance on the same database, and a look at the database from beside."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+import httpx
+import pytest
+from tests.conftest import PASSWORD, client_of
+
+NAME = "Rahima Khatun"
+
+
+def bearer(access_token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {access_token}"}
+
+
+def registration(**fields: Any) -> dict[str, Any]:
+    """A body that registers somebody, with other fields where these are given."""
+    return {"email": f"{secrets.token_hex(8)}@midrise.test", "password": PASSWORD, "name": NAME} | fields
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who registered and logged in."""
+
+    id: str
+    email: str
+    tokens: dict[str, Any]
+    client: httpx.AsyncClient
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What lets another instance know the person."""
+        return bearer(self.tokens["access_token"])
+
+
+@pytest.fixture
+async def somebody(application, client, emptier):
+    """Makes people: ``await somebody(roles=["manager"])``."""
+    async with AsyncExitStack() as stack:
+
+        async def make(*, roles: tuple[str, ...] | list[str] = ("customer",), **fields: Any) -> Person:
+            body = registration(**fields)
+            user_id = (await client.post("/v1/auth/register", json=body)).json()["id"]
+            await emptier.execute("DELETE FROM user_roles WHERE user_id = $1", user_id)
+            await emptier.executemany("INSERT INTO user_roles VALUES ($1, $2)", [(user_id, r) for r in roles])
+            tokens = (await log_in(client, body["email"], body["password"])).json()
+            known = await stack.enter_async_context(client_of(application, token=tokens["access_token"]))
+            return Person(user_id, body["email"], tokens, known)
+
+        yield make
+
+
+@pytest.fixture
+async def other_instance(start_application):
+    """A visitor's client of another application on the same database."""
+    return await start_application()
+
+
+@pytest.fixture
+async def connection(database_url) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the test's own."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def first(connection):
+    """Has statements run first: the calls made inside wait for their transaction.
+
+    ``async with first("UPDATE …") as waiting: call = waiting(client.patch(…))``; what was called is answered
+    behind the block, once the transaction is committed.
+    """
+
+    @asynccontextmanager
+    async def first(*statements: str):
+        calls: list[asyncio.Task[Any]] = []
+
+        async def waiting(call):
+            calls.append(asyncio.create_task(call))
+            async with asyncio.timeout(5):
+                # What is waited for is in the server, which tells nobody.
+                while await connection.fetchval(_WAITING) < len(calls):  # noqa: ASYNC110
+                    await asyncio.sleep(0.001)
+            return calls[-1]
+
+        async with connection.transaction():
+            for statement in statements:
+                await connection.execute(statement)
+            yield waiting
+
+    return first
+
+
+async def log_in(
+    client: httpx.AsyncClient, email: str, password: str = PASSWORD, **more: Any
+) -> httpx.Response:
+    return await client.post("/v1/auth/login", json={"email": email, "password": password}, **more)
+
+
+async def refresh(client: httpx.AsyncClient, token: str, **more: Any) -> httpx.Response:
+    return await client.post("/v1/auth/refresh", json={"refresh_token": token}, **more)
+
+
+_WAITING = """
+SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE NOT granted AND datname = current_database()
+"""

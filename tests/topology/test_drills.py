@@ -1,0 +1,105 @@
+"""What the whole endures when it happens again and again. Each drill prints what it did and counted."""
+
+import os
+import random
+import secrets
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.topology.house import House, Load, command, raised, report, wait_for
+
+pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("topology")]
+
+RESTARTS = 10
+KILLS = 20
+INTERRUPTED_STARTS = 12
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with raised() as house:
+        yield house
+
+
+class Shop:
+    """Makes products and remembers which were acknowledged, and how often each was asked for."""
+
+    def __init__(self, house: House) -> None:
+        self.client = house.administrator()
+        self.made: set[str] = set()
+
+    def make(self) -> httpx.Response:
+        sku = secrets.token_hex(8)
+        answer = self.client.post(
+            "/v1/products", json={"sku": sku, "name": sku, "price": {"amount": 1, "currency": "BDT"}}
+        )
+        if answer.status_code == 201:
+            self.made.add(sku)
+        return answer
+
+    def list(self) -> httpx.Response:
+        return self.client.get("/v1/products", params={"limit": 5, "sort": "-created_at"})
+
+
+def test_o1_rolling_restarts_under_mixed_load(house: House) -> None:
+    """0 failed, 0 doubled, 0 lost."""
+    shop, visitor = Shop(house), Shop(house)
+    with Load(shop.make, visitor.list, visitor.list) as load:
+        for _ in range(RESTARTS):
+            house.midrise("restart")
+    stored = house.sql("SELECT sku FROM products").splitlines()
+    doubled = len(stored) - len(set(stored))
+    lost = shop.made - set(stored)
+    report(
+        f"{RESTARTS} restarts, {load.answers} answers, {len(shop.made)} made, "
+        f"{len(load.failures)} failed, {doubled} doubled, {len(lost)} lost"
+    )
+    assert (load.failures, doubled, lost) == ([], 0, set())
+
+
+@pytest.mark.parametrize("name", ["postgres.replica.1", "api.1", "valkey"])
+def test_d4_a_part_that_dies_again_and_again_fails_no_read(house: House, name: str) -> None:
+    visitor = Shop(house)
+    with Load(visitor.list, visitor.list) as load:
+        for _ in range(KILLS):
+            house.kill(name)
+    report(f"{name} killed {KILLS} times, {load.answers} reads, {len(load.failures)} failed")
+    assert load.failures == []
+
+
+def test_d6_what_was_acknowledged_survives_a_killed_primary(house: House) -> None:
+    shop = Shop(house)
+    with Load(shop.make) as load:
+        for _ in range(KILLS // 4):
+            house.kill("postgres.primary")
+    stored = set(house.sql("SELECT sku FROM products").splitlines())
+    report(f"{load.answers} answers, {len(shop.made)} acknowledged, {len(shop.made - stored)} lost")
+    assert shop.made <= stored
+    assert all(" 503: " in failure for failure in load.failures), load.failures
+
+
+def test_a_supervisor_killed_at_any_moment_of_its_start_is_no_obstacle_for_the_next(folder: Path) -> None:
+    house = House(folder)
+    dice = random.Random(20261123)
+    for _ in range(INTERRUPTED_STARTS):
+        with subprocess.Popen(
+            command("up"),
+            cwd=house.folder,
+            env=house.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            time.sleep(dice.uniform(0.1, 6))
+            os.kill(process.pid, signal.SIGKILL)
+    house.midrise("up", "--detach")
+    assert house.status()["ready"]
+    running = {process["pid"] for process in house.status()["processes"]}
+    house.midrise("down")
+    wait_for(lambda: house.processes() == set())
+    report(f"{INTERRUPTED_STARTS} starts killed, then {len(running)} processes ran and none was left")
