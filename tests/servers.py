@@ -13,7 +13,7 @@ from midrise.app import migration_folders
 from midrise.foundation.database.metadata import metadata
 from midrise.foundation.database.migrations import migrate
 from midrise.topology.background import running
-from midrise.topology.postgres import PostgresPrimary
+from midrise.topology.postgres import PostgresPrimary, PostgresReplica
 from midrise.topology.valkey import Valkey
 
 SOCKETS = "TESTS_SOCKETS"
@@ -21,6 +21,7 @@ SOCKETS = "TESTS_SOCKETS"
 
 TEMPLATE = "midrise_template"
 PORT = 5432
+REPLICA_PORT = 5433
 
 # Nothing a test writes has to survive the machine: what durability promises is tested on whole topologies.
 _FASTER = """
@@ -40,7 +41,8 @@ def test_servers() -> Iterator[Path]:
         sockets = folder / "s"
         postgres = PostgresPrimary(folder / "postgres", sockets=sockets)
         valkey = Valkey(folder / "valkey", sockets=sockets)
-        with running(postgres, valkey, logs=folder / "logs"):
+        replica = PostgresReplica(1, folder / "replica", primary=postgres)
+        with running(postgres, replica, valkey, logs=folder / "logs"):
             _execute(sockets, "postgres", _FASTER, "SELECT pg_reload_conf()")
             _execute(sockets, "postgres", f"CREATE DATABASE {TEMPLATE} OWNER midrise")
             migrate(database_url(sockets, TEMPLATE), version_folders=migration_folders())
@@ -63,8 +65,8 @@ def make_empty_database(sockets: Path, name: str) -> str:
     return database_url(sockets, name)
 
 
-def database_url(sockets: Path, name: str, *, role: str = "midrise") -> str:
-    return f"postgresql://{role}@/{name}?host={sockets}&port={PORT}"
+def database_url(sockets: Path, name: str, *, role: str = "midrise", port: int = PORT) -> str:
+    return f"postgresql://{role}@/{name}?host={sockets}&port={port}"
 
 
 def emptying() -> str:

@@ -3,7 +3,6 @@
 Everything that a process needs is put together here, and nowhere else.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,8 @@ from midrise.foundation.admission import (
 from midrise.foundation.cache import CacheEndpoint, CacheSettings, ValkeyCache
 from midrise.foundation.database import ConnectionPool, Database, PoolSettings
 from midrise.foundation.database.idempotency import AttemptRecords
+from midrise.foundation.database.nodes import Node, Nodes
+from midrise.foundation.database.positions import ConsistencyTokens
 from midrise.foundation.http.asgi import App
 from midrise.foundation.http.error_pages import error_classes, error_handlers
 from midrise.foundation.http.framework import create_framework
@@ -29,6 +30,7 @@ from midrise.foundation.http.middleware.access_log import AccessLog
 from midrise.foundation.http.middleware.admission_gate import AdmissionGate
 from midrise.foundation.http.middleware.body_limit import BodyLimit
 from midrise.foundation.http.middleware.client_address import ClientAddress
+from midrise.foundation.http.middleware.consistency import ConsistencyHeaders, ConsistencyOfRequest
 from midrise.foundation.http.middleware.cors import Cors
 from midrise.foundation.http.middleware.error_boundary import ErrorBoundary
 from midrise.foundation.http.middleware.head import HeadAnswers
@@ -85,8 +87,8 @@ def create_application(settings: Settings, *, process: str) -> LivingApp:
     """
     assembly = assemble(settings, process=process)
     cache = _cache(settings, process)
-    replicas = [_replica(url.get_secret_value(), process) for url in settings.replica.urls]
-    health = Health(_dependencies(assembly.house.database, replicas=replicas, cache=cache))
+    database = assembly.house.database
+    health = Health(_dependencies(database, cache=cache))
     document = OpenApi()
     errors = error_classes(error for module in assembly.modules for error in module.errors)
     framework = create_framework(
@@ -103,10 +105,10 @@ def create_application(settings: Settings, *, process: str) -> LivingApp:
     )
     document.describe(framework)
     return LivingApp(
-        _layers(settings, cast("App", framework), admission=_admission(settings, assembly, cache)),
+        _layers(settings, cast("App", framework), assembly, admission=_admission(settings, assembly, cache)),
         health=health,
-        starts=[start for part in assembly.built for start in part.start],
-        stops=[assembly.close, cache.close, *(replica.close for replica in replicas)],
+        starts=[database.nodes.start, *(start for part in assembly.built for start in part.start)],
+        stops=[assembly.close, cache.close],
     )
 
 
@@ -126,7 +128,7 @@ async def run_worker(settings: Settings, *, process: str, internal_uds: Path | N
         cursors=assembly.house.cursors,
         permissions=(),
     )
-    inside = _layers(settings, cast("App", framework), admission=None)
+    inside = _layers(settings, cast("App", framework), assembly, admission=None)
     beside = InsideServer(inside, Listener(uds=internal_uds)) if internal_uds else None
     try:
         await work(worker.run, beside=beside)
@@ -206,30 +208,34 @@ def _database(settings: Settings, process: str, modules: Sequence[Module], maste
     url, sizes = database_url(settings), settings.database
     errors = {name: error for module in modules for name, error in module.constraint_errors.items()}
     writing = PoolSettings(url, f"midrise {process} write", largest_size=sizes.pool_size)
-    reading = PoolSettings(url, f"midrise {process} read", largest_size=sizes.read_pool_size, read_only=True)
     return Database(
         write_pool=ConnectionPool(writing),
-        read_pool=ConnectionPool(reading),
+        nodes=_nodes(settings, process),
         constraint_errors=errors,
         attempts=AttemptRecords(master),
     )
 
 
-def _replica(url: str, process: str) -> Database:
-    """A replica, watched already; what may be read from it is the data strategy's to say."""
-    pool = ConnectionPool(PoolSettings(url, f"midrise {process} replica", largest_size=2, read_only=True))
-    return Database(write_pool=pool, read_pool=pool, constraint_errors={})
+def _nodes(settings: Settings, process: str) -> Nodes:
+    """The servers that reads may go to."""
+    size = settings.database.read_pool_size
+
+    def node(url: str, name: str) -> Node:
+        return Node(PoolSettings(url, f"midrise {process} {name}", largest_size=size, read_only=True))
+
+    replicas = [
+        node(url.get_secret_value(), f"replica {number}")
+        for number, url in enumerate(settings.replica.urls, start=1)
+    ]
+    return Nodes(
+        node(database_url(settings), "read"), replicas, most_lag_seconds=settings.replica.most_lag_seconds
+    )
 
 
-def _dependencies(
-    database: Database, *, replicas: Sequence[Database], cache: ValkeyCache
-) -> Mapping[str, Dependency]:
-    async def check_replicas() -> None:
-        await asyncio.gather(*(replica.check() for replica in replicas))
-
+def _dependencies(database: Database, *, cache: ValkeyCache) -> Mapping[str, Dependency]:
     dependencies = {"database": Dependency(database.check, vital=True)}
-    if replicas:
-        dependencies["replica"] = Dependency(check_replicas)
+    if database.nodes.replicas:
+        dependencies["replica"] = Dependency(database.nodes.check_replicas)
     return dependencies | {"cache": Dependency(cache.ping)}
 
 
@@ -248,13 +254,16 @@ def _admission(settings: Settings, assembly: Assembly, cache: ValkeyCache) -> Ad
     )
 
 
-def _layers(settings: Settings, framework: App, *, admission: Admission | None) -> App:
+def _layers(settings: Settings, framework: App, assembly: Assembly, *, admission: Admission | None) -> App:
     """The middleware around the framework, innermost first."""
     app: App = IdempotencyKeys(framework)
+    app = ConsistencyOfRequest(app)
     app = AdmissionGate(app, admission=admission, limits=LIMIT_OF_PATH)
     app = BodyLimit(app)
     app = HeadAnswers(app)
     app = ErrorBoundary(app)
+    tokens = ConsistencyTokens(assembly.house.master.derive("consistency tokens"))
+    app = ConsistencyHeaders(app, tokens=tokens, nodes=assembly.house.database.nodes)
     app = Cors(app, origins=settings.cors.origins)
     app = SecurityHeaders(app)
     app = AccessLog(app)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from midrise.foundation.actor import SYSTEM
-from midrise.foundation.database import ConnectionPool, Database, PoolSettings
+from midrise.foundation.database import Database, PoolSettings
 from midrise.modules.catalog import Seeded, SeedProduct, catalogue_seeding, demo_products, read_products
 from midrise.settings import Settings
 from midrise.topology.errors import Refused
@@ -74,15 +74,13 @@ async def fill_catalogue(
 
     Raises `SeedRefused` with the reason, and `Unavailable` where the database is away.
     """
-    pool = ConnectionPool(
-        PoolSettings(
-            database_url,
-            "midrise seed",
-            largest_size=1,
-            statement_timeout_seconds=LONGEST_STATEMENT_SECONDS,
-        )
+    settings = PoolSettings(
+        database_url,
+        "midrise seed",
+        largest_size=1,
+        statement_timeout_seconds=LONGEST_STATEMENT_SECONDS,
     )
-    database = Database(write_pool=pool, read_pool=pool, constraint_errors={})
+    database = Database.on_one_server(settings)
     try:
         return await catalogue_seeding(database).seed(
             source.products,

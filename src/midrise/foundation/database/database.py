@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import asyncpg
 import structlog
@@ -15,7 +15,9 @@ from midrise.foundation.database.errors import (
     told_or_raised,
 )
 from midrise.foundation.database.idempotency import Attempt, AttemptRecords
-from midrise.foundation.database.pool import ConnectionPool
+from midrise.foundation.database.nodes import PRESENT_LSN, Node, Nodes
+from midrise.foundation.database.pool import ConnectionPool, PoolSettings
+from midrise.foundation.database.positions import NOWHERE, consistency
 from midrise.foundation.database.statements import Statement
 from midrise.foundation.database.units import AfterCommit, ReadUnit, WriteUnit
 
@@ -33,19 +35,31 @@ class Database:
         self,
         *,
         write_pool: ConnectionPool,
-        read_pool: ConnectionPool,
+        nodes: Nodes,
         constraint_errors: ConstraintErrors,
         attempts: AttemptRecords | None = None,
     ) -> None:
         self._attempts = attempts
         self._write_pool = write_pool
-        self._read_pool = read_pool
+        self.nodes = nodes
         self._constraint_errors = constraint_errors
 
+    @classmethod
+    def on_one_server(
+        cls, settings: PoolSettings, *, constraint_errors: ConstraintErrors | None = None
+    ) -> Self:
+        """A database without replicas, for commands."""
+        nodes = Nodes(Node(settings), (), most_lag_seconds=0)
+        return cls(write_pool=ConnectionPool(settings), nodes=nodes, constraint_errors=constraint_errors or {})
+
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[ReadUnit]:
-        """A unit that reads. Raises `Unavailable` where the database is away or too busy."""
-        unit = ReadUnit(self._read_pool, self._constraint_errors)
+    async def read(self, *, may_lag: bool = False) -> AsyncIterator[ReadUnit]:
+        """A unit that reads. ``may_lag`` says that a replica may answer.
+
+        Whoever has written reads what it wrote all the same, and whoever sends its `Consistency-Token` never
+        sees an older state than before. Raises `Unavailable` where the database is away or too busy.
+        """
+        unit = ReadUnit(self.nodes, self._constraint_errors, may_lag=may_lag)
         try:
             yield unit
         finally:
@@ -68,6 +82,7 @@ class Database:
                 await _roll_back(transaction)
                 raise
             await self._commit(transaction)
+            await self._note_write(connection)
         for call in unit.after:
             await _run_after_commit(call)
 
@@ -102,8 +117,23 @@ class Database:
             await unit.value(_PROBE)
 
     async def close(self) -> None:
-        await self._read_pool.close()
+        await self.nodes.close()
         await self._write_pool.close()
+
+    async def _note_write(self, connection: Any) -> None:
+        """Learn where the change stands in the log, so that nobody who should see it misses it."""
+        request = consistency.get()
+        if not self.nodes.replicas:
+            return
+        try:
+            place = self.nodes.primary.place(await connection.fetchval(PRESENT_LSN.sql)) or NOWHERE
+        except (asyncpg.PostgresError, *CONNECTION_TROUBLE):
+            # The change is committed, its place unknown: its author is served by the primary from now on.
+            place = NOWHERE
+        if request is not None:
+            request.note(place)
+        if place is not NOWHERE:
+            self.nodes.note_write(place)
 
     async def _begin(self, transaction: Any) -> None:
         try:

@@ -41,6 +41,12 @@ REPEATABLE_TROUBLE = (
 )
 """The whole unit of work was rolled back for the sake of another: it may be run again."""
 
+REPLICA_TROUBLE = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+)
+"""How a replica gives up a read that stands against what it must replay (recovery conflicts)."""
+
 _OTHER_TROUBLE = (
     asyncpg.QueryCanceledError,
     asyncpg.LockNotAvailableError,

@@ -41,6 +41,11 @@ class ConnectionPool:
         self._waiting = 0
 
     @property
+    def process(self) -> str:
+        """The name that its connections have in PostgreSQL."""
+        return self._settings.process
+
+    @property
     def in_use(self) -> int:
         """Connections that are lent out now."""
         return self._pool.get_size() - self._pool.get_idle_size() if self._pool else 0

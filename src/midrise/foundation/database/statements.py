@@ -7,8 +7,10 @@ parameter. Values are always bound, never pasted: there is no SQL injection to l
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import ClauseElement
+from sqlalchemy import BigInteger, ClauseElement, Select, case, cast, func, select, text
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+
+PLACE = "place__"
 
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves dialects untyped
 
@@ -19,11 +21,14 @@ class Statement:
     Parameters are `bindparam`s; literals in the statement keep the value they were built with.
     """
 
-    __slots__ = ("_fixed", "_names", "sql")
+    __slots__ = ("_fixed", "_names", "placed_sql", "sql")
 
     def __init__(self, clause: ClauseElement) -> None:
         compiled = clause.compile(dialect=_DIALECT)
         self.sql = str(compiled)
+        self.placed_sql = _placed(clause)
+        """The same with a column more, `PLACE`: how far the database had come when it answered; None where
+        that can't be asked beside."""
         self._names: tuple[str, ...] = tuple(getattr(compiled, "positiontup", None) or ())
         self._fixed: Mapping[str, Any] = {
             name: bind.value
@@ -38,3 +43,22 @@ class Statement:
 
     def __repr__(self) -> str:
         return f"<Statement {self.sql}>"
+
+
+def present_lsn() -> Any:
+    """The byte of the log that the asking statement can see up to, as a number.
+
+    On the primary that is where the log ends now, behind everything that the statement's snapshot holds.
+    """
+    place = case(
+        (func.pg_is_in_recovery(), func.pg_last_wal_replay_lsn()), else_=func.pg_current_wal_insert_lsn()
+    )
+    return cast(func.pg_wal_lsn_diff(place, text("'0/0'::pg_lsn")), BigInteger)
+
+
+def _placed(clause: ClauseElement) -> str | None:
+    if not isinstance(clause, Select):
+        return None
+    # As a subquery of its own it is run once a statement, not once a row.
+    with_place = clause.add_columns(select(present_lsn()).scalar_subquery().label(PLACE))
+    return str(with_place.compile(dialect=_DIALECT))

@@ -12,11 +12,15 @@ import asyncpg
 
 from midrise.foundation.database.errors import (
     CONNECTION_TROUBLE,
+    REPLICA_TROUBLE,
     ConstraintErrors,
     told_or_raised,
 )
-from midrise.foundation.database.pool import ConnectionPool
-from midrise.foundation.database.statements import Statement
+from midrise.foundation.database.nodes import PRESENT_LSN, Node, Nodes
+from midrise.foundation.database.positions import Consistency, Position, consistency
+from midrise.foundation.database.statements import PLACE, Statement
+from midrise.foundation.errors import Unavailable
+from midrise.foundation.observability.metrics import READS
 
 AfterCommit = Callable[[], Awaitable[None]]
 
@@ -24,15 +28,18 @@ AfterCommit = Callable[[], Awaitable[None]]
 class ReadUnit:
     """Statements that change nothing, each seeing what was committed before it.
 
-    A connection is taken with the first statement. One that breaks is replaced and its statement repeated once:
-    a read may be.
+    A connection is taken with the first statement. Where the server that was chosen fails, the statement is
+    repeated once, on the primary: a read may be.
     """
 
-    def __init__(self, pool: ConnectionPool, constraint_errors: ConstraintErrors) -> None:
-        self._pool = pool
+    def __init__(self, nodes: Nodes, constraint_errors: ConstraintErrors, *, may_lag: bool) -> None:
+        self._nodes = nodes
         self._constraint_errors = constraint_errors
+        self._may_lag = may_lag
         self._held = AsyncExitStack()
+        self._node: Node | None = None
         self._connection: Any = None
+        self._wanted: Position | None = None
 
     async def rows(self, statement: Statement, **values: object) -> Sequence[asyncpg.Record]:
         """Every row of the result."""
@@ -45,7 +52,8 @@ class ReadUnit:
 
     async def value(self, statement: Statement, **values: object) -> Any:
         """The first column of the first row, or None."""
-        return await self._run("fetchval", statement, values)
+        row = await self._run("fetchrow", statement, values)
+        return None if row is None else row[0]
 
     async def close(self) -> None:
         """Give the connection back."""
@@ -55,23 +63,63 @@ class ReadUnit:
     async def _run(self, method: str, statement: Statement, values: Mapping[str, object]) -> Any:
         arguments = statement.arguments(values)
         try:
-            return await self._run_once(method, statement.sql, arguments)
+            return await self._run_once(method, statement, arguments)
         except TimeoutError as trouble:
             # The time was spent: repeating it would spend it again. (A TimeoutError is an OSError as well.)
             raise told_or_raised(trouble, self._constraint_errors) from trouble
-        except CONNECTION_TROUBLE:
-            await self.close()
+        except (*CONNECTION_TROUBLE, *REPLICA_TROUBLE, _FellBehind, Unavailable) as trouble:
+            if isinstance(trouble, Unavailable) and not self._is_on_replica:
+                raise
+            await self._leave_node()
         except asyncpg.PostgresError as refused:
             raise told_or_raised(refused, self._constraint_errors) from refused
         try:
-            return await self._run_once(method, statement.sql, arguments)
+            return await self._run_once(method, statement, arguments)
         except (asyncpg.PostgresError, *CONNECTION_TROUBLE) as trouble:
             raise told_or_raised(trouble, self._constraint_errors) from trouble
 
-    async def _run_once(self, method: str, sql: str, arguments: list[object]) -> Any:
-        if self._connection is None:
-            self._connection = await self._held.enter_async_context(self._pool.connection())
-        return await getattr(self._connection, method)(sql, *arguments)
+    async def _run_once(self, method: str, statement: Statement, arguments: list[object]) -> Any:
+        connection = self._connection or await self._connect()
+        place = self._tracked()
+        sql = statement.placed_sql if place and statement.placed_sql else statement.sql
+        answer = await getattr(connection, method)(sql, *arguments)
+        if place is None or self._node is None:
+            return answer
+        position = self._node.place(await _lsn_of(answer, connection))
+        wanted = place.needed or self._wanted
+        if self._is_on_replica and wanted and not (position and position.covers(wanted)):
+            # A replica that crashed may come back further behind than it was when it was chosen.
+            raise _FellBehind
+        if position is not None:
+            place.note(position)
+        return answer
+
+    async def _connect(self) -> Any:
+        if self._node is None:
+            self._node = await self._choose()
+        self._connection = await self._held.enter_async_context(self._node.pool.connection())
+        READS.labels("replica" if self._is_on_replica else "primary").inc()
+        return self._connection
+
+    async def _choose(self) -> Node:
+        request = consistency.get()
+        if not self._may_lag or (request is not None and request.only_primary):
+            return self._nodes.primary
+        self._wanted = (request.needed if request else None) or self._nodes.known()
+        return await self._nodes.choose(self._wanted)
+
+    async def _leave_node(self) -> None:
+        if self._is_on_replica and self._node is not None:
+            self._node.distrust()
+        self._node = self._nodes.primary
+        await self.close()
+
+    @property
+    def _is_on_replica(self) -> bool:
+        return self._node is not None and self._node is not self._nodes.primary
+
+    def _tracked(self) -> Consistency | None:
+        return consistency.get() if self._nodes.replicas else None
 
 
 class WriteUnit(ReadUnit):
@@ -81,6 +129,10 @@ class WriteUnit(ReadUnit):
         self._constraint_errors = constraint_errors
         self._connection = connection
         self.after: list[AfterCommit] = []
+
+    async def value(self, statement: Statement, **values: object) -> Any:
+        """The first column of the first row, or None."""
+        return await self._run("fetchval", statement, values)
 
     async def execute(self, statement: Statement, **values: object) -> int:
         """Run a change; the number of rows that it touched."""
@@ -115,3 +167,17 @@ class WriteUnit(ReadUnit):
             return await getattr(self._connection, method)(statement.sql, *statement.arguments(values))
         except (asyncpg.PostgresError, *CONNECTION_TROUBLE) as trouble:
             raise told_or_raised(trouble, self._constraint_errors) from trouble
+
+
+class _FellBehind(Exception):
+    """A replica answered from an older state than it had."""
+
+
+async def _lsn_of(answer: Any, connection: Any) -> int:
+    first = answer[0] if isinstance(answer, list) and answer else answer
+    if first and PLACE in first.keys():  # noqa: SIM118  `in` on a record looks at its values
+        lsn: int = first[PLACE]
+    else:
+        # An empty answer shows a state as well: that nothing was there.
+        lsn = await connection.fetchval(PRESENT_LSN.sql)
+    return lsn

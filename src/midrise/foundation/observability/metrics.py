@@ -11,6 +11,9 @@ REQUEST_SECONDS = Histogram(
 )
 REQUESTS_IN_PROGRESS = Gauge("midrise_requests_in_progress", "Requests that are being answered")
 RATE_LIMITED = Counter("midrise_rate_limited_total", "Requests refused for their number", ["limit"])
+REPLICA_USABLE = Gauge("midrise_replica_usable", "Whether reads may go to the replica", ["replica"])
+REPLICA_LAG_SECONDS = Gauge("midrise_replica_lag_seconds", "How far the replica is behind", ["replica"])
+READS = Counter("midrise_reads_total", "Statements that read, by the server that answered", ["server"])
 JOBS = Counter("midrise_jobs_total", "Jobs done by the worker", ["name", "outcome"])
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

@@ -117,7 +117,7 @@ def test_an_operation_says_what_its_handler_says(mugs):
 
 
 def test_parameters_have_their_bounds_and_defaults(mugs):
-    limit, cursor, colour = mugs["get"]["parameters"]
+    limit, cursor, colour, _ = mugs["get"]["parameters"]
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 20}
     assert (cursor["in"], cursor["required"], cursor["schema"]) == (
         "query",
@@ -143,17 +143,18 @@ def test_who_may_call_is_said(mugs, mug):
 
 def test_each_call_names_the_statuses_it_can_end_with(document, mugs, mug):
     found = {name: sorted(map(int, item["responses"])) for name, item in [*mugs.items(), *mug.items()]}
-    assert sorted(map(int, mugs["get"]["responses"])) == [200, 400, 401, 414, 429, 500, 503]
+    assert sorted(map(int, mugs["get"]["responses"])) == [200, 400, 401, 414, 429, 431, 500, 503]
     assert sorted(map(int, mug["get"]["responses"])) == [200, 304, 400, 401, 404, 414, 429, 431, 500, 503]
     assert found["post"] == [201, 400, 401, 403, 409, 413, 415, 422, 429, 431, 500, 503]
     assert found["patch"] == [200, 400, 401, 403, 404, 412, 413, 414, 415, 422, 429, 431, 500, 503]
-    assert found["delete"] == [204, 400, 404, 414, 429, 500, 503]
+    assert found["delete"] == [204, 400, 404, 414, 429, 431, 500, 503]
     assert sorted(document["paths"]["/livez"]["get"]["responses"]) == ["200", "400", "500", "503"]
 
 
 def test_each_problem_names_its_codes(document, mugs, mug):
     assert codes(document, mugs["get"], 400) == [
         "bad_request",
+        "invalid_consistency_token",
         "invalid_cursor",
         "invalid_parameters",
         "unknown_parameter",

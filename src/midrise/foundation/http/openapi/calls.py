@@ -16,6 +16,7 @@ from litestar.types import Empty
 from litestar.typing import FieldDefinition
 
 from midrise.foundation.database.idempotency import IdempotencyInProgress, IdempotencyKeyReused
+from midrise.foundation.database.positions import InvalidConsistencyToken
 from midrise.foundation.errors import AppError
 from midrise.foundation.http.access import KNOWN_CALLER, Access
 
@@ -85,6 +86,13 @@ _REPEATABLE = CallParameter(
     is_required=False,
     examples=["7c9e6679-7425-40de-944b-e07fc1f90ae7"],
 )
+_CONSISTENT = CallParameter(
+    name="Consistency-Token",
+    place="header",
+    annotation=Annotated[str, msgspec.Meta(max_length=100)],
+    description="That of the last answer, as it came: this one is then no older",
+    is_required=False,
+)
 _REPEAT_ERRORS = (IdempotencyKeyReused, IdempotencyInProgress)
 
 
@@ -116,6 +124,7 @@ def _call(route: HTTPRoute, handler: HTTPRouteHandler, method: str) -> Call:
     options = handler.opt
     # The header is a middleware's, for every POST.
     is_repeatable = method == "POST"
+    is_versioned = route.path.startswith("/v1/")
     return Call(
         method=method,
         path=route.path_format or "/",
@@ -127,8 +136,16 @@ def _call(route: HTTPRoute, handler: HTTPRouteHandler, method: str) -> Call:
         status=handler.status_code,
         answer=_answer(signature.return_type.raw),
         body=body.annotation if body else None,
-        parameters=[*_parameters(handler, route), *([_REPEATABLE] if is_repeatable else [])],
-        errors=[*options.get("errors", ()), *(_REPEAT_ERRORS if is_repeatable else [])],
+        parameters=[
+            *_parameters(handler, route),
+            *([_REPEATABLE] if is_repeatable else []),
+            *([_CONSISTENT] if is_versioned else []),
+        ],
+        errors=[
+            *options.get("errors", ()),
+            *(_REPEAT_ERRORS if is_repeatable else []),
+            *([InvalidConsistencyToken] if is_versioned else []),
+        ],
         other_answers=options.get("other_answers", {}),
         media_types=options.get("media_types", ()),
     )

@@ -16,6 +16,11 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
         "schema": _TEXT,
         "example": "application/json",
     },
+    "Consistency-Token": {
+        "description": "What this answer has seen; send it with the next request, never to see an older state",
+        "schema": _TEXT,
+        "example": "Qm9uZ29Eb21lQ29uc2lzdGVudGx5QW5kRm9yZXZlcg",
+    },
     "ETag": {
         "description": "The version of the resource, for `If-Match` and `If-None-Match`",
         "schema": _TEXT,
@@ -66,5 +71,9 @@ HEADERS: Mapping[str, Mapping[str, Any]] = {
 
 def headers(*names: str, is_versioned: bool) -> dict[str, Any]:
     """References to the named headers and to those that every answer of the kind carries."""
-    wanted = [*names, "X-Request-ID", *(["RateLimit", "RateLimit-Policy"] if is_versioned else [])]
+    wanted = [
+        *names,
+        "X-Request-ID",
+        *(["Consistency-Token", "RateLimit", "RateLimit-Policy"] if is_versioned else []),
+    ]
     return {name: {"$ref": f"#/components/headers/{name}"} for name in wanted}

@@ -7,6 +7,7 @@ import asyncpg
 from sqlalchemy import ColumnElement, bindparam, insert, select
 
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
+from midrise.foundation.database.rows import fields_of
 from midrise.foundation.paging import Page, PageRequest, page_of
 from midrise.modules.audit.events.model import AuditEvent, AuditEventFilter
 from midrise.modules.audit.tables import audit_events
@@ -49,4 +50,4 @@ def _list(filters: frozenset[str], *, behind: bool) -> Statement:
 
 
 def _event(row: asyncpg.Record) -> AuditEvent:
-    return AuditEvent(**dict(row))
+    return AuditEvent(**fields_of(AuditEvent, row))

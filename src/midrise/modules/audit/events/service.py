@@ -36,5 +36,5 @@ class AuditTrail:
 
     async def list_events(self, wanted: AuditEventFilter, page: PageRequest) -> Page[AuditEvent]:
         """Entries, newest first."""
-        async with self._database.read() as unit:
+        async with self._database.read(may_lag=True) as unit:
             return await self._events.list_events(unit, wanted, page)

@@ -39,12 +39,12 @@ class Products:
 
     async def get_product(self, actor: Actor, product_id: UUID) -> Product:
         """Raises `NotFound`, also for one that the caller may not see."""
-        async with self._database.read() as unit:
+        async with self._database.read(may_lag=True) as unit:
             return _seen(actor, await self._products.find(unit, product_id))
 
     async def get_product_by_slug(self, actor: Actor, slug: str) -> Product:
         """Raises `NotFound`, also for one that the caller may not see."""
-        async with self._database.read() as unit:
+        async with self._database.read(may_lag=True) as unit:
             return _seen(actor, await self._products.find_by_slug(unit, slug))
 
     async def list_products(
@@ -55,7 +55,7 @@ class Products:
             if wanted.status not in {None, ProductStatus.ACTIVE}:
                 return Page([])
             wanted = replace(wanted, status=ProductStatus.ACTIVE)
-        async with self._database.read() as unit:
+        async with self._database.read(may_lag=True) as unit:
             return await self._products.list_products(unit, wanted, sort=sort, page=page)
 
     async def create(self, actor: Actor, new: NewProduct) -> Product:

@@ -7,6 +7,7 @@ import asyncpg
 from sqlalchemy import ARRAY, Text, any_, bindparam, delete, func, insert, literal, select, update
 
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
+from midrise.foundation.database.rows import fields_of
 from midrise.foundation.paging import Page, PageRequest, page_of
 from midrise.modules.identity.roles.model import Role
 from midrise.modules.identity.tables import role_permissions, roles
@@ -113,5 +114,5 @@ def _list(*, behind: bool) -> Statement:
 
 
 def _role(row: asyncpg.Record) -> Role:
-    values = dict(row)
+    values = fields_of(Role, row)
     return Role(**{**values, "permissions": tuple(values["permissions"])})

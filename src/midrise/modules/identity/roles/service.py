@@ -42,7 +42,7 @@ class Roles:
 
     async def list_roles(self, page: PageRequest) -> Page[Role]:
         """Roles by name."""
-        async with self._database.read() as unit:
+        async with self._database.read(may_lag=True) as unit:
             return (await self._roles.list_roles(unit, page)).map(self._as_effective)
 
     async def get(self, name: str) -> Role:

@@ -6,6 +6,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
+from midrise.foundation.database.rows import fields_of
 from midrise.foundation.security.signing_keys import KeyState
 from midrise.modules.identity.signing_keys.model import StoredKey
 from midrise.modules.identity.tables import signing_keys
@@ -34,7 +35,7 @@ class PostgresSigningKeys:
     async def list_usable(self, unit: ReadUnit) -> Sequence[StoredKey]:
         """Every key that still verifies."""
         rows = await unit.rows(_USABLE)
-        return [StoredKey(**{**dict(row), "state": KeyState(row["state"])}) for row in rows]
+        return [StoredKey(**{**fields_of(StoredKey, row), "state": KeyState(row["state"])}) for row in rows]
 
     async def add_first(self, tx: WriteUnit, *, kid: str, public_key: bytes, sealed_private_key: bytes) -> None:
         """Add the current key, unless there is one: of several instances that start at once, one wins."""

@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
+from midrise.foundation.database.rows import fields_of
 from midrise.foundation.paging import Page, PageRequest, page_of
 from midrise.foundation.text import sort_key
 from midrise.modules.identity.roles.model import ADMINISTRATOR
@@ -215,5 +216,5 @@ def _like(text: str) -> str:
 
 
 def _user(row: asyncpg.Record) -> User:
-    values = dict(row)
+    values = fields_of(User, row)
     return User(**{**values, "locale": Locale(values["locale"]), "roles": tuple(values["roles"])})

@@ -79,7 +79,7 @@ class Users:
 
     async def list_users(self, wanted: UserFilter, page: PageRequest) -> Page[User]:
         """Users, newest first."""
-        async with self._database.read() as unit:
+        async with self._database.read(may_lag=True) as unit:
             return await self._users.list_users(unit, wanted, page)
 
     async def change_profile(

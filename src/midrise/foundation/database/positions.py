@@ -1,0 +1,116 @@
+"""How far a database has come: what a client has seen or written, and what a server has replayed."""
+
+import hashlib
+import hmac
+import struct
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from midrise.foundation.errors import Fault, FaultCode, Malformed
+
+_FIELDS = struct.Struct(">QIQ")  # system identifier, timeline, byte in the write-ahead log
+_MAC_BYTES = 10
+
+
+class InvalidConsistencyToken(Malformed):
+    """The `Consistency-Token` was changed on its way: send the last one exactly as it came, or none."""
+
+    code = "invalid_consistency_token"
+    title = "The Consistency-Token is not one of ours"
+
+    def __init__(self) -> None:
+        fault = Fault(FaultCode.INVALID_CONSISTENCY_TOKEN, header="Consistency-Token")
+        super().__init__("The Consistency-Token was changed", faults=[fault])
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the history of one database: its system identifier, the timeline, and the byte of the log.
+
+    Only places of the same system and timeline can be compared.
+    """
+
+    system: int
+    timeline: int
+    lsn: int
+
+    def covers(self, other: "Position") -> bool:
+        """Whether a server at this place has everything that was there at the other."""
+        return self.is_comparable(other) and self.lsn >= other.lsn
+
+    def is_comparable(self, other: "Position") -> bool:
+        return (self.system, self.timeline) == (other.system, other.timeline)
+
+
+NOWHERE = Position(0, 0, 0)
+"""A place that no server covers: who has been there is served by the primary."""
+
+
+@dataclass(slots=True)
+class Consistency:
+    """What one request may not fall behind, and how far it has come.
+
+    ``required`` is None for a client that said nothing; ``known_caller`` is set where that client may have
+    written before, so that only the primary will do.
+    """
+
+    required: Position | None = None
+    known_caller: bool = False
+    reached: Position | None = None
+
+    def note(self, position: Position) -> None:
+        """Something of that place was seen or written."""
+        if self.reached is None or not position.is_comparable(self.reached) or position.lsn > self.reached.lsn:
+            self.reached = position
+
+    @property
+    def only_primary(self) -> bool:
+        """Whether nobody can say what the client may have written, so that only the primary will do."""
+        return self.known_caller and self.needed is None
+
+    @property
+    def needed(self) -> Position | None:
+        """What the next read of the request must have reached."""
+        known = [place for place in (self.required, self.reached) if place is not None]
+        if len(known) == 2 and known[0].is_comparable(known[1]):
+            return max(known, key=lambda place: place.lsn)
+        return known[-1] if known else None
+
+    def told(self, otherwise: Position | None) -> Position:
+        """The place to tell the client: the furthest of what it knew and what it was shown."""
+        return self.needed or otherwise or NOWHERE
+
+
+consistency: ContextVar[Consistency | None] = ContextVar("consistency", default=None)
+"""That of the request under way. Every read and write of a request has part in it, however deep it happens."""
+
+
+class ConsistencyTokens:
+    """Writes and reads the opaque tokens that carry positions."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def sign(self, position: Position) -> str:
+        payload = _FIELDS.pack(position.system, position.timeline, position.lsn)
+        return urlsafe_b64encode(self._mac(payload) + payload).rstrip(b"=").decode()
+
+    def read(self, token: str) -> Position:
+        """Raises `InvalidConsistencyToken`."""
+        try:
+            signed = urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
+        except (ValueError, UnicodeEncodeError):
+            raise InvalidConsistencyToken from None
+        mac, payload = signed[:_MAC_BYTES], signed[_MAC_BYTES:]
+        spelling = urlsafe_b64encode(signed).rstrip(b"=").decode()
+        if (
+            len(payload) != _FIELDS.size
+            or spelling != token
+            or not hmac.compare_digest(mac, self._mac(payload))
+        ):
+            raise InvalidConsistencyToken
+        return Position(*_FIELDS.unpack(payload))
+
+    def _mac(self, payload: bytes) -> bytes:
+        return hmac.digest(self._key, payload, hashlib.sha256)[:_MAC_BYTES]

@@ -1,0 +1,70 @@
+"""`Consistency-Token`: what a client has seen or written comes with its request, and leaves with the answer."""
+
+from midrise.foundation.actor import Actor
+from midrise.foundation.database.nodes import Nodes
+from midrise.foundation.database.positions import (
+    Consistency,
+    ConsistencyTokens,
+    InvalidConsistencyToken,
+    consistency,
+)
+from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send, header_of
+from midrise.foundation.http.middleware.error_boundary import send_problem
+
+_VERSIONED_PREFIX = "/v1/"
+
+
+class ConsistencyHeaders:
+    """Reads the token of a request, and puts the furthest place that it has come to on the answer.
+
+    A token that was changed is refused.
+    """
+
+    def __init__(self, app: App, *, tokens: ConsistencyTokens, nodes: Nodes) -> None:
+        self._app = app
+        self._tokens = tokens
+        self._nodes = nodes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope["path"].startswith(_VERSIONED_PREFIX):
+            await self._app(scope, receive, send)
+            return
+        request = Consistency()
+        scope["state"]["consistency"] = request
+
+        async def send_with_token(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                token = self._tokens.sign(request.told(self._nodes.known()))
+                message["headers"] = [*message.get("headers", ()), (b"consistency-token", token.encode())]
+            await send(message)
+
+        header = header_of(scope, b"consistency-token")
+        try:
+            request.required = self._tokens.read(header) if header else None
+        except InvalidConsistencyToken as refused:
+            await send_problem(refused, scope, send_with_token)
+            return
+        await self._app(scope, receive, send_with_token)
+
+
+class ConsistencyOfRequest:
+    """Has every read and write of a request, once it is admitted, take part in its consistency.
+
+    What admission itself reads is nothing that the client is shown.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request: Consistency | None = scope["state"].get("consistency")
+        if request is None:
+            await self._app(scope, receive, send)
+            return
+        actor: Actor = scope["state"]["actor"]
+        request.known_caller = actor.user_id is not None
+        before = consistency.set(request)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            consistency.reset(before)

@@ -1,0 +1,172 @@
+"""Reads on a real replica whose replay is paused, as seen over HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import httpx
+import pytest
+from prometheus_client import REGISTRY
+from tests.conftest import ADMIN_EMAIL, log_in
+from tests.servers import REPLICA_PORT, database_url
+
+pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("replica")]
+
+END_OUR_CONNECTIONS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'midrise tests%'
+"""
+
+
+class Replica:
+    """The shared replica, as its operator sees it."""
+
+    def __init__(self, connection: asyncpg.Connection, primary: asyncpg.Connection) -> None:
+        self._connection = connection
+        self._primary = primary
+
+    async def pause(self) -> None:
+        await self._connection.execute("SELECT pg_wal_replay_pause()")
+        while await self._connection.fetchval("SELECT pg_get_wal_replay_pause_state()") != "paused":
+            await asyncio.sleep(0.01)
+
+    async def resume(self) -> None:
+        await self._connection.execute("SELECT pg_wal_replay_resume()")
+
+    async def catch_up(self) -> None:
+        """Wait until everything that is committed now is replayed."""
+        end = await self._primary.fetchval("SELECT pg_current_wal_insert_lsn()::text")
+        while not await self._connection.fetchval("SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", end):
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def replica(sockets, emptier) -> AsyncIterator[Replica]:
+    url = database_url(sockets, "postgres", role="postgres", port=REPLICA_PORT)
+    connection = await asyncpg.connect(url)
+    replica = Replica(connection, emptier)
+    await replica.resume()
+    await replica.catch_up()
+    yield replica
+    await replica.resume()
+    await connection.close()
+
+
+@pytest.fixture
+async def visitor(start_application, settings, sockets, worker_number, replica) -> httpx.AsyncClient:
+    """A visitor of an application that reads from the replica."""
+    url = database_url(sockets, f"midrise_test_{worker_number}", port=REPLICA_PORT)
+    return await start_application(replica={"urls": [url]})
+
+
+@pytest.fixture
+async def bearer(admin, visitor) -> dict[str, str]:
+    return {"Authorization": f"Bearer {await log_in(visitor, ADMIN_EMAIL)}"}
+
+
+def product(number: int) -> dict[str, object]:
+    return {
+        "sku": f"SKU-{number}",
+        "name": f"Mug {number}",
+        "status": "active",
+        "price": {"amount": 100, "currency": "BDT"},
+    }
+
+
+def reads_on_replica() -> float:
+    return REGISTRY.get_sample_value("midrise_reads_total", {"server": "replica"}) or 0
+
+
+async def read_from_replica(client: httpx.AsyncClient, path: str) -> httpx.Response:
+    """Ask until it was the replica that answered: it may have to catch up first."""
+    async with asyncio.timeout(20):
+        while True:
+            before = reads_on_replica()
+            answer = await client.get(path)
+            if reads_on_replica() > before:
+                return answer
+            await asyncio.sleep(0.02)
+
+
+async def test_what_may_lag_is_read_from_the_replica(visitor):
+    assert (await read_from_replica(visitor, "/v1/products")).json()["items"] == []
+
+
+async def test_a_client_that_sends_its_token_reads_what_it_wrote_though_replay_is_paused(
+    visitor, bearer, replica
+):
+    await replica.catch_up()
+    await replica.pause()
+    token: dict[str, str] = {}
+    for number in range(20):
+        made = await visitor.post("/v1/products", json=product(number), headers=bearer | token)
+        token = {"Consistency-Token": made.headers["consistency-token"]}
+        seen = await visitor.get(made.headers["location"], headers=token)
+        assert seen.status_code == 200
+        listed = await visitor.get("/v1/products?limit=100", headers=token)
+        assert len(listed.json()["items"]) == number + 1
+
+
+async def test_a_known_caller_without_a_token_reads_what_it_wrote(visitor, bearer, replica):
+    await replica.catch_up()
+    await replica.pause()
+    for number in range(5):
+        made = await visitor.post("/v1/products", json=product(number), headers=bearer)
+        assert (await visitor.get(made.headers["location"], headers=bearer)).status_code == 200
+
+
+async def test_a_token_of_a_read_is_never_followed_by_an_older_state(visitor, bearer, replica, application):
+    made = await visitor.post("/v1/products", json=product(1), headers=bearer)
+    await replica.catch_up()
+    await replica.pause()
+    changed = await visitor.patch(made.headers["location"], json={"name": "Cup"}, headers=bearer)
+    seen = await visitor.get(made.headers["location"], headers=bearer)
+    assert seen.json()["name"] == changed.json()["name"] == "Cup"
+    token = {"Consistency-Token": seen.headers["consistency-token"]}
+    for _ in range(20):
+        assert (await visitor.get(made.headers["location"], headers=token)).json()["name"] == "Cup"
+
+
+async def test_that_something_is_gone_is_seen_as_well(visitor, bearer, replica):
+    made = await visitor.post("/v1/products", json=product(1), headers=bearer)
+    await replica.catch_up()
+    await replica.pause()
+    gone = await visitor.delete(made.headers["location"], headers=bearer)
+    token = {"Consistency-Token": gone.headers["consistency-token"]}
+    answer = await visitor.get(made.headers["location"], headers=token)
+    assert answer.status_code == 404
+    token = {"Consistency-Token": answer.headers["consistency-token"]}
+    assert (await visitor.get(made.headers["location"], headers=token)).status_code == 404
+
+
+async def test_every_answer_carries_a_token(visitor):
+    for path in ("/v1/products", "/v1/products/nothing", "/v1/me", "/v1/nothing", "/v1/audit?x=1"):
+        assert (await visitor.get(path)).headers["consistency-token"]
+
+
+async def test_a_token_that_was_changed_is_refused(visitor):
+    token = (await visitor.get("/v1/products")).headers["consistency-token"]
+    other = token[:-1] + ("A" if token[-1] != "A" else "E")
+    for wrong in (other, token + "A", "x", "é"):
+        answer = await visitor.get("/v1/products", headers={"Consistency-Token": wrong.encode()})
+        assert answer.status_code == 400
+        assert answer.json()["code"] == "invalid_consistency_token"
+        assert answer.headers["consistency-token"]
+
+
+async def test_a_token_of_another_database_is_served_by_the_primary(client, visitor):
+    # The application without replicas knows no system: its token says nothing.
+    token = (await client.get("/v1/products")).headers["consistency-token"]
+    assert (await visitor.get("/v1/products", headers={"Consistency-Token": token})).status_code == 200
+
+
+async def test_a_replica_that_goes_away_is_not_noticed(visitor, replica, emptier, sockets):
+    await read_from_replica(visitor, "/v1/products")
+    url = database_url(sockets, "postgres", role="postgres", port=REPLICA_PORT)
+    operator = await asyncpg.connect(url)
+    try:
+        for _ in range(20):
+            await operator.execute(END_OUR_CONNECTIONS)
+            answers = await asyncio.gather(*(visitor.get("/v1/products") for _ in range(10)))
+            assert {answer.status_code for answer in answers} == {200}
+    finally:
+        await operator.close()
