@@ -10,6 +10,7 @@ from sqlalchemy import literal, select
 
 from midrise.foundation.database.errors import (
     CONNECTION_TROUBLE,
+    REPEATABLE_TROUBLE,
     ConstraintErrors,
     OutcomeUnknown,
     told_or_raised,
@@ -20,8 +21,11 @@ from midrise.foundation.database.pool import ConnectionPool, PoolSettings
 from midrise.foundation.database.positions import NOWHERE, consistency
 from midrise.foundation.database.statements import Statement
 from midrise.foundation.database.units import AfterCommit, ReadUnit, WriteUnit
+from midrise.foundation.errors import Unavailable
 
 Result = TypeVar("Result")
+
+_MOST_TRIES = 3
 
 _PROBE = Statement(select(literal(1)))
 
@@ -92,18 +96,18 @@ class Database:
         """Do work in a unit that writes, and give its result; for an attempt that was made before, the result
         of that, and no work is done.
 
-        Only a result that was committed is kept. ``kind`` is its type, to read it again. Raises what `write`
-        and the work raise, `IdempotencyInProgress` and `IdempotencyKeyReused`.
+        Only a result that was committed is kept. ``kind`` is its type, to read it again. Work that the database
+        rolled back for the sake of another (a deadlock, a serialization failure) is done again, so it must do
+        nothing but statements. Raises what `write` and the work raise, `IdempotencyInProgress` and
+        `IdempotencyKeyReused`.
         """
-        async with self.write() as tx:
-            if attempt is None or self._attempts is None:
-                return await work(tx)
-            kept = await self._attempts.claim(tx, attempt, kind)
-            if kept is not None:
-                return kept
-            result = await work(tx)
-            await self._attempts.keep(tx, attempt, result)
-        return result
+        for _ in range(_MOST_TRIES - 1):
+            try:
+                return await self._write_once(attempt, kind, work)
+            except Unavailable as told:
+                if not isinstance(told.__cause__, REPEATABLE_TROUBLE):
+                    raise
+        return await self._write_once(attempt, kind, work)
 
     async def purge_attempts(self) -> None:
         """Forget results that need not be given again."""
@@ -119,6 +123,19 @@ class Database:
     async def close(self) -> None:
         await self.nodes.close()
         await self._write_pool.close()
+
+    async def _write_once(
+        self, attempt: Attempt | None, kind: type[Result], work: Callable[[WriteUnit], Awaitable[Result]]
+    ) -> Result:
+        async with self.write() as tx:
+            if attempt is None or self._attempts is None:
+                return await work(tx)
+            kept = await self._attempts.claim(tx, attempt, kind)
+            if kept is not None:
+                return kept
+            result = await work(tx)
+            await self._attempts.keep(tx, attempt, result)
+        return result
 
     async def _note_write(self, connection: Any) -> None:
         """Learn where the change stands in the log, so that nobody who should see it misses it."""
