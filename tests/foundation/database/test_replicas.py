@@ -161,7 +161,9 @@ async def test_a_token_of_another_database_is_served_by_the_primary(client, visi
     assert (await visitor.get("/v1/products", headers={"Consistency-Token": token})).status_code == 200
 
 
-async def test_a_replica_that_goes_away_is_not_noticed(visitor, replica, emptier, sockets):
+async def test_a_replica_that_goes_away_is_not_noticed_and_taken_again_when_it_is_back(
+    visitor, replica, emptier, sockets
+):
     await read_from_replica(visitor, "/v1/products")
     url = database_url(sockets, "postgres", role="postgres", port=REPLICA_PORT)
     operator = await asyncpg.connect(url)
@@ -170,5 +172,6 @@ async def test_a_replica_that_goes_away_is_not_noticed(visitor, replica, emptier
             await operator.execute(END_OUR_CONNECTIONS)
             answers = await asyncio.gather(*(visitor.get("/v1/products") for _ in range(10)))
             assert {answer.status_code for answer in answers} == {200}
+        await read_from_replica(visitor, "/v1/products")
     finally:
         await operator.close()

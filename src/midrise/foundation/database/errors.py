@@ -26,6 +26,8 @@ CONNECTION_TROUBLE = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    # What the driver says where a connection dies between two steps of one call.
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,

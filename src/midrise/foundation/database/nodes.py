@@ -6,11 +6,9 @@ import time
 from bisect import bisect_right
 from collections.abc import Sequence
 
-import asyncpg
 import structlog
 from sqlalchemy import func, select, text
 
-from midrise.foundation.database.errors import CONNECTION_TROUBLE
 from midrise.foundation.database.pool import ConnectionPool, PoolSettings, connect
 from midrise.foundation.database.positions import Position
 from midrise.foundation.database.statements import Statement, present_lsn
@@ -78,7 +76,9 @@ class Node:
         while True:
             try:
                 await self._poll_on_one_connection()
-            except (asyncpg.PostgresError, *CONNECTION_TROUBLE):
+            except Exception as trouble:  # noqa: BLE001  whatever it is, the next try may do
+                if self._known_at:
+                    log.warning("database.node_away", node=self.pool.process, reason=repr(trouble))
                 self._known_at = 0.0
                 await asyncio.sleep(_RETRY_SECONDS)
 
