@@ -1,4 +1,4 @@
-"""The whole on the distribution's PostgreSQL 15 with a replica, and its Redis 7, instead of the embedded ones."""
+"""The whole on the distribution's PostgreSQL 15, with a replica, and its Redis 7, not on the embedded ones."""
 
 import random
 import secrets

@@ -11,24 +11,6 @@ Amount = Annotated[
     int,
     msgspec.Meta(ge=0, le=LARGEST_AMOUNT, description="Whole minor units: 1999 is 19.99", examples=[1999]),
 ]
-Currency = Annotated[
-    str,
-    msgspec.Meta(pattern="^[A-Z]{3}$", description="A currency code of ISO 4217", examples=["BDT"]),
-]
-
-
-class Money(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An amount of one currency."""
-
-    amount: Amount
-    currency: Currency
-
-
-def is_currency(code: str) -> bool:
-    """Whether the code is one of ISO 4217's active currencies."""
-    return code in CURRENCIES
-
-
 CURRENCIES = frozenset(
     """
     AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF
@@ -41,3 +23,27 @@ CURRENCIES = frozenset(
     """.split()  # noqa: SIM905  a table of codes reads best as words
 )
 """ISO 4217, amendment 179 (2025)."""
+
+Currency = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^[A-Z]{3}$",
+        description="A currency code of ISO 4217",
+        examples=["BDT"],
+        extra={"expected": "three capital letters such as BDT"},
+        extra_json_schema={"enum": sorted(CURRENCIES)},
+    ),
+]
+"""The form alone is checked with a body: whether the code is one of those there are, `is_currency` tells."""
+
+
+class Money(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An amount of one currency."""
+
+    amount: Amount
+    currency: Currency
+
+
+def is_currency(code: str) -> bool:
+    """Whether the code is one of ISO 4217's active currencies."""
+    return code in CURRENCIES

@@ -108,7 +108,10 @@ async def refresh(client: httpx.AsyncClient, token: str, **more: Any) -> httpx.R
     return await client.post("/v1/auth/refresh", json={"refresh_token": token}, **more)
 
 
+# Not by pg_stat_activity, which shows a transaction what was when it first looked.
 _WAITING = """
-SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE NOT granted AND datname = current_database()
+SELECT count(DISTINCT pid) FROM pg_locks waiting WHERE NOT granted AND EXISTS (
+  SELECT FROM pg_locks held JOIN pg_database ON held.database = pg_database.oid
+  WHERE held.pid = waiting.pid AND datname = current_database()
+)
 """

@@ -9,6 +9,7 @@ from typing import Any
 
 from litestar import Litestar
 from litestar.connection import ASGIConnection
+from litestar.handlers import HTTPRouteHandler
 from litestar.handlers.base import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
@@ -47,11 +48,13 @@ def refuse_undeclared(app: Litestar, permissions: Iterable[str]) -> None:
     """Raises `AccessUndeclared` for an operation without a declaration, or with one that no module declares."""
     known = frozenset(permissions)
     for route in app.routes:
-        for handler in route.route_handlers if isinstance(route, HTTPRoute) else ():
-            if "OPTIONS" in handler.http_methods:
-                continue
+        handlers = route.route_handlers if isinstance(route, HTTPRoute) else [route.route_handler]
+        for handler in handlers:
+            methods = handler.http_methods if isinstance(handler, HTTPRouteHandler) else {route.scope_type}
+            if methods == {"OPTIONS"}:
+                continue  # the framework's own; no handler is ever asked
             access = handler.opt.get("access")
-            name = f"{'/'.join(sorted(handler.http_methods))} {route.path}"
+            name = f"{'/'.join(sorted(methods))} {route.path}"
             if not isinstance(access, Access):
                 raise AccessUndeclared(f"{name} does not say who may call it.")
             if access.permission is not None and access.permission not in known:

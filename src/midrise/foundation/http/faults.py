@@ -14,12 +14,14 @@ FurtherFaults = Callable[[Mapping[str, Any]], Iterable[Fault]]
 """What a body's class may offer as ``further_faults``: rules that its types can't say, for a body that is
 refused anyway, so that these are named in the same answer. It is given plain values of any type."""
 
+MOST_FAULTS = 100
+"""How many faults an answer names: a body of a megabyte can have hundreds of thousands."""
+
 _RULES: tuple[tuple[re.Pattern[str], FaultCode], ...] = (
     (re.compile(r"Expected `\w+` of length >= (?P<limit>\d+)"), FaultCode.TOO_SHORT),
     (re.compile(r"Expected `\w+` of length <= (?P<limit>\d+)"), FaultCode.TOO_LONG),
     (re.compile(r"Expected `\w+` (?:>=|>) (?P<limit>-?[\d.]+)"), FaultCode.TOO_SMALL),
     (re.compile(r"Expected `\w+` (?:<=|<) (?P<limit>-?[\d.]+)"), FaultCode.TOO_LARGE),
-    (re.compile(r"Expected `str` matching regex (?P<expected>.+)"), FaultCode.WRONG_FORMAT),
     (re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<got>[^`]+)`"), FaultCode.WRONG_TYPE),
     (re.compile(r"Invalid (?P<expected>.+)"), FaultCode.WRONG_FORMAT),
 )
@@ -35,16 +37,24 @@ _WORDS = {
     "UUID": "a UUID",
     "base64 encoded string": "base64",
 }
+_DOCUMENTED_FORM = "in the form that the documentation gives"
 _PLACE = re.compile(r" - at `(?:key in )?\$(?P<path>.*)`$")
 _ENUM = re.compile(r"Invalid enum value")
+_PATTERN = re.compile(r"Expected `str` matching regex")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
 
 
 def fault_of(message: str, annotation: Any = None) -> tuple[FaultCode, dict[str, object]]:
-    """The code and the arguments that a message of msgspec's stands for."""
+    """The code and the arguments that a message of msgspec's stands for.
+
+    What a pattern asks for is told in the words of its ``Meta(extra={"expected": "…"})``: people don't read
+    patterns.
+    """
     reason = _PLACE.sub("", message)
     if _ENUM.match(reason):
         return FaultCode.NOT_ALLOWED, {"allowed": ", ".join(_allowed(annotation))}
+    if _PATTERN.match(reason):
+        return FaultCode.WRONG_FORMAT, {"expected": _form_in_words(annotation)}
     for pattern, code in _RULES:
         if match := pattern.match(reason):
             arguments: dict[str, object] = dict(match.groupdict())
@@ -64,9 +74,12 @@ def body_faults(value: Any, annotation: Any, pointer: str = "") -> Iterator[Faul
     if struct is not None and isinstance(value, dict):
         yield from _struct_faults(value, struct, pointer)
         return
-    parts = list(_part_faults(value, annotation, pointer))
-    if parts:
-        yield from parts
+    # What is too long is not looked at item by item: it may be as long as a body can be.
+    found = False
+    for fault in () if _is_too_long(value, annotation) else _part_faults(value, annotation, pointer):
+        found = True
+        yield fault
+    if found:
         return
     try:
         msgspec.convert(value, annotation)
@@ -74,6 +87,21 @@ def body_faults(value: Any, annotation: Any, pointer: str = "") -> Iterator[Faul
         place = _PLACE.search(str(invalid))
         code, arguments = fault_of(str(invalid), annotation)
         yield Fault(code, pointer=pointer + _pointer(place["path"] if place else ""), arguments=arguments)
+    else:
+        if isinstance(value, str) and _breaks_pattern(value, annotation):
+            arguments = {"expected": _form_in_words(annotation)}
+            yield Fault(FaultCode.WRONG_FORMAT, pointer=pointer, arguments=arguments)
+
+
+def text_fault(text: str, annotation: Any) -> tuple[FaultCode, dict[str, object]] | None:
+    """What is wrong with the text of a parameter, or of a key, that is to be of that type."""
+    try:
+        msgspec.convert(text, annotation, strict=False)
+    except msgspec.ValidationError as invalid:
+        return fault_of(str(invalid), annotation)
+    if _breaks_pattern(text, annotation):
+        return FaultCode.WRONG_FORMAT, {"expected": _form_in_words(annotation)}
+    return None
 
 
 def nul_faults(value: Any, pointer: str = "") -> Iterator[Fault]:
@@ -127,11 +155,14 @@ def _part_faults(value: Any, annotation: Any, pointer: str) -> Iterator[Fault]:
 
 
 def _key_faults(key: str, annotation: Any, pointer: str) -> Iterator[Fault]:
-    try:
-        msgspec.convert(key, annotation)
-    except msgspec.ValidationError as invalid:
-        code, arguments = fault_of(str(invalid), annotation)
-        yield Fault(code, pointer=pointer, arguments=arguments)
+    found = text_fault(key, annotation)
+    if found is not None:
+        yield Fault(found[0], pointer=pointer, arguments=found[1])
+
+
+def _is_too_long(value: Any, annotation: Any) -> bool:
+    bounds = [meta.max_length for meta in _metas(annotation) if meta.max_length is not None]
+    return isinstance(value, list | dict) and any(len(value) > bound for bound in bounds)
 
 
 def _options(annotation: Any) -> Iterator[Any]:
@@ -142,6 +173,33 @@ def _options(annotation: Any) -> Iterator[Any]:
             yield from _options(option)
     else:
         yield annotation
+
+
+def _breaks_pattern(text: str, annotation: Any) -> bool:
+    """Whether a text that msgspec let through keeps a pattern only up to a line feed at its end.
+
+    ``$`` of Python's `re` stands before such a line feed as well, that of JSON Schema (ECMA-262) does not.
+    """
+    if not text.endswith("\n"):
+        return False
+    patterns = [meta.pattern for meta in _metas(annotation) if meta.pattern and meta.pattern.endswith("$")]
+    return any(re.search(rf"(?:{pattern})(?!\n)", text) is None for pattern in patterns)
+
+
+def _metas(annotation: Any) -> Iterator[msgspec.Meta]:
+    """What is said of the values of a type, by itself or by an option of it."""
+    if get_origin(annotation) is Annotated:
+        inner, *said = get_args(annotation)
+        yield from (meta for meta in said if isinstance(meta, msgspec.Meta))
+        yield from _metas(inner)
+    elif get_origin(annotation) in {Union, UnionType}:
+        for option in get_args(annotation):
+            yield from _metas(option)
+
+
+def _form_in_words(annotation: Any) -> str:
+    told = (meta.extra["expected"] for meta in _metas(annotation) if meta.extra and "expected" in meta.extra)
+    return next(told, _DOCUMENTED_FORM)
 
 
 def _allowed(annotation: Any) -> list[str]:

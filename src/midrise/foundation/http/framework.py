@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Response
 from litestar.di import Provide
 
 from midrise.foundation.http.access import check_access, refuse_undeclared
 from midrise.foundation.http.binding import StrictBody
 from midrise.foundation.http.current import current_actor
 from midrise.foundation.http.listing import Listing
+from midrise.foundation.http.options import OptionsAnswers
 from midrise.foundation.http.parameters import ParameterCheck
 from midrise.foundation.http.problems import answer_error
 from midrise.foundation.paging import CursorSigner
@@ -27,7 +28,7 @@ def create_framework(
     ``services`` are what handlers take, by the name of their parameter. Raises `AccessUndeclared` for an
     operation that doesn't say who may call it.
     """
-    check = _ParameterHook()
+    before = _BeforeHandlers()
 
     def listing(request: Request[Any, Any, Any]) -> Listing:
         return Listing(request, cursors)
@@ -42,7 +43,7 @@ def create_framework(
         dto=StrictBody,
         return_dto=None,
         guards=[check_access],
-        before_request=check,
+        before_request=before,
         exception_handlers={Exception: answer_error},
         logging_config=None,
         openapi_config=None,
@@ -50,17 +51,21 @@ def create_framework(
         request_max_body_size=None,
     )
     refuse_undeclared(app, permissions)
-    check.parameters = ParameterCheck(app)
+    before.options, before.parameters = OptionsAnswers(app), ParameterCheck(app)
     return app
 
 
-class _ParameterHook:
-    """Runs the check of parameters, which can only be made when every route is known."""
+class _BeforeHandlers:
+    """Runs before the handler of every request; its parts can only be made when every route is known."""
 
+    options: OptionsAnswers
     parameters: ParameterCheck
 
-    async def __call__(self, request: Request[Any, Any, Any]) -> None:
+    async def __call__(self, request: Request[Any, Any, Any]) -> Response[None] | None:
+        if request.method == "OPTIONS":
+            return self.options.answer(request.scope["path_template"])
         self.parameters.check(request)
+        return None
 
 
 def _provided(service: object) -> Provide:

@@ -1,6 +1,5 @@
 """Errors as clients see them: one format, RFC 9457, from every layer and in the client's language."""
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 import msgspec
@@ -27,6 +26,7 @@ from midrise.foundation.errors import (
 )
 from midrise.foundation.http.asgi import Scope, header_of
 from midrise.foundation.http.errors import MethodNotAllowed, UnsupportedMediaType, status_of
+from midrise.foundation.http.options import allow_header
 from midrise.foundation.http.parameters import parameter_error
 from midrise.foundation.localization import Language, error_texts, fault_text, negotiate
 
@@ -125,17 +125,10 @@ def as_app_error(error: Exception, request: Request[Any, Any, Any]) -> AppError:
         case NotFoundException():
             return NotFound()
         case MethodNotAllowedException():
-            return MethodNotAllowed(_with_head(error.headers or {}))
+            return MethodNotAllowed(allow_header((error.headers or {}).get("allow", "").split(", ")))
         case ClientException() | HTTPException(status_code=400):
             return Malformed()
     return InternalError()
-
-
-def _with_head(headers: Mapping[str, str]) -> str:
-    methods = {method.strip() for method in headers.get("allow", "").split(",") if method.strip()}
-    if "GET" in methods:
-        methods.add("HEAD")
-    return ", ".join(sorted(methods))
 
 
 def _shown(fault: Fault, language: Language) -> FaultShown:

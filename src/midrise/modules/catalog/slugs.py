@@ -11,6 +11,9 @@ from uuid import UUID
 LONGEST_SLUG = 100
 """Characters; one of Bengali takes nine bytes of an address."""
 
+SLUG_FORM = "lower-case letters and digits with single hyphens between"
+"""What people are told of the form."""
+
 _SUFFIX_DIGITS = (4, 8, 12)
 _APOSTROPHES = frozenset("'\N{RIGHT SINGLE QUOTATION MARK}\N{MODIFIER LETTER APOSTROPHE}")
 

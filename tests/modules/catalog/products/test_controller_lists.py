@@ -154,6 +154,17 @@ async def test_every_bad_parameter_is_named_at_once(admin):
     }
 
 
+async def test_a_currency_that_there_is_not_is_refused(admin):
+    assert await refusal(admin, "currency=ZZZ") == ("invalid_parameters", [("currency", "unknown_currency")])
+
+
+async def test_null_is_no_value_of_a_parameter(admin):
+    assert await refusal(admin, "price_min=null&status=null") == (
+        "invalid_parameters",
+        [("price_min", "wrong_type"), ("status", "not_allowed")],
+    )
+
+
 async def test_a_parameter_stands_once(admin):
     assert await refusal(admin, "status=draft&status=active") == (
         "invalid_parameters",

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import getdoc
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any, Union, get_args, get_origin
 
-import msgspec
 from litestar import Litestar, Response
 from litestar.enums import ParamType
 from litestar.handlers import HTTPRouteHandler
@@ -19,6 +18,7 @@ from midrise.foundation.database.idempotency import IdempotencyInProgress, Idemp
 from midrise.foundation.database.positions import InvalidConsistencyToken
 from midrise.foundation.errors import AppError
 from midrise.foundation.http.access import KNOWN_CALLER, Access
+from midrise.foundation.http.parameters import parameters_of, value_type
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IF_MATCH = "If-Match"
@@ -26,7 +26,6 @@ IF_NONE_MATCH = "If-None-Match"
 JSON = "application/json"
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-_BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,43 +162,22 @@ def _answer(annotation: Any) -> Any:
 
 
 def _parameters(handler: HTTPRouteHandler, route: HTTPRoute) -> Iterator[CallParameter]:
-    for name, definition in _fields(handler.parsed_fn_signature.parameters, handler):
+    for name, definition in parameters_of(handler):
         if isinstance(definition.kwarg_definition, ParameterKwarg):
             yield _parameter(name, definition, definition.kwarg_definition, route)
-
-
-def _fields(
-    fields: Mapping[str, FieldDefinition], handler: HTTPRouteHandler
-) -> Iterator[tuple[str, FieldDefinition]]:
-    """What the handler takes, and what the providers of its dependencies take."""
-    providers = handler.resolve_dependencies()
-    for name, definition in fields.items():
-        if name in providers:
-            yield from _fields(providers[name].parsed_fn_signature.parameters, handler)
-        else:
-            yield name, definition
 
 
 def _parameter(
     name: str, definition: FieldDefinition, kwarg: ParameterKwarg, route: HTTPRoute
 ) -> CallParameter:
     in_path = name in route.path_parameters
-    bounds = {bound: getattr(kwarg, bound) for bound in _BOUNDS if getattr(kwarg, bound) is not None}
-    inner = _without_none(definition.annotation)
     default = definition.default if definition.default is not Empty else kwarg.default
     return CallParameter(
         name=kwarg.name or name,
         place="path" if in_path else ParamType(kwarg.param_type).value,
-        annotation=Annotated[inner, msgspec.Meta(**bounds)] if bounds else inner,
+        annotation=value_type(definition),
         description=kwarg.description or "",
         is_required=in_path or definition.is_required,
         default=None if default is Empty else default,
         examples=[example.value for example in kwarg.examples or ()],
     )
-
-
-def _without_none(annotation: Any) -> Any:
-    """A parameter is there or not: there is no null to send."""
-    if get_origin(annotation) in {Union, UnionType}:
-        return Union[tuple(option for option in get_args(annotation) if option is not NoneType)]  # noqa: UP007
-    return annotation

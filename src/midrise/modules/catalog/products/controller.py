@@ -12,7 +12,7 @@ from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, resource_answer
 from midrise.foundation.http.listing import CurrentListing, ListOf
 from midrise.foundation.http.parameters import Cursor, Limit
-from midrise.foundation.money import LARGEST_AMOUNT
+from midrise.foundation.money import LARGEST_AMOUNT, Currency
 from midrise.foundation.paging import USUAL_LIMIT
 from midrise.modules.catalog.products.model import (
     PRODUCTS_WRITE,
@@ -56,7 +56,7 @@ PriceMax = Annotated[
     int | None,
     QueryParameter(ge=0, le=LARGEST_AMOUNT, description="Up to this amount, in minor units"),
 ]
-InCurrency = Annotated[str | None, QueryParameter(pattern="^[A-Z]{3}$", description="Priced in this currency")]
+InCurrency = Annotated[Currency | None, QueryParameter(description="Priced in this currency")]
 InStock = Annotated[bool | None, QueryParameter(description="Whether there is some left to be sold")]
 SortBy = Annotated[
     ProductSort, QueryParameter(description="`-` turns an order round; newest first if left out")

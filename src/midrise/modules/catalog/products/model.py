@@ -9,10 +9,10 @@ from uuid import UUID
 
 import msgspec
 
-from midrise.foundation.errors import Conflict, Fault, FaultCode, Invalid
+from midrise.foundation.errors import Conflict, Fault, FaultCode, Invalid, InvalidParameters
 from midrise.foundation.money import Money, is_currency
 from midrise.foundation.text import sort_key
-from midrise.modules.catalog.slugs import is_slug
+from midrise.modules.catalog.slugs import SLUG_FORM, is_slug
 
 LONGEST_NAME = 200
 MOST_ATTRIBUTES = 50
@@ -224,6 +224,11 @@ class ProductFilter:
     currency: str | None = None
     in_stock: bool | None = None
 
+    def check(self) -> None:
+        """Raises `InvalidParameters` for a currency that there is not."""
+        if self.currency is not None and not is_currency(self.currency):
+            raise InvalidParameters([Fault(FaultCode.UNKNOWN_CURRENCY, parameter="currency")])
+
 
 def name_sort_of(name: str) -> str:
     """What products are sorted by name with.
@@ -236,8 +241,7 @@ def name_sort_of(name: str) -> str:
 def product_faults(*, slug: str | None, currency: str | None) -> Iterator[Fault]:
     """Rules that are broken and that no type can say; None leaves a member out of it."""
     if slug is not None and not is_slug(slug):
-        expected = "lower-case letters and digits with single hyphens between"
-        yield Fault(FaultCode.WRONG_FORMAT, pointer="/slug", arguments={"expected": expected})
+        yield Fault(FaultCode.WRONG_FORMAT, pointer="/slug", arguments={"expected": SLUG_FORM})
     if currency is not None and not is_currency(currency):
         yield Fault(FaultCode.UNKNOWN_CURRENCY, pointer="/price/currency")
 

@@ -19,10 +19,7 @@ from midrise.modules.catalog.products.model import (
     ProductStatus,
     product_faults,
 )
-from midrise.modules.catalog.slugs import LONGEST_SLUG
-
-_END = r"$(?!\n)"
-"""The end of the text. A lone ``$`` would let a line feed stand behind it (Python's `re`, not ECMA-262)."""
+from midrise.modules.catalog.slugs import LONGEST_SLUG, SLUG_FORM
 
 _LARGEST_NUMBER = 2**53 - 1
 """The largest whole number that every JSON reader keeps exact (RFC 8259, section 6)."""
@@ -32,9 +29,10 @@ Sku = Annotated[
     Meta(
         min_length=1,
         max_length=64,
-        pattern=f"^[!-~]+( [!-~]+)*{_END}",
+        pattern=r"^[!-~]+( [!-~]+)*$",
         description="The stock-keeping unit, unique; printable ASCII, single spaces inside",
         examples=["MUG-350-BLUE"],
+        extra={"expected": "printable ASCII characters with single spaces between"},
     ),
 ]
 Name = Annotated[
@@ -42,9 +40,10 @@ Name = Annotated[
     Meta(
         min_length=1,
         max_length=LONGEST_NAME,
-        pattern=rf"^(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+(?<!\s){_END}",
+        pattern=r"^(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+(?<!\s)$",
         description="One line, without spaces around it",
         examples=["Blue mug, 350 ml"],
+        extra={"expected": "one line without spaces around it"},
     ),
 ]
 Slug = Annotated[
@@ -52,10 +51,11 @@ Slug = Annotated[
     Meta(
         min_length=1,
         max_length=LONGEST_SLUG,
-        pattern=rf"^([a-z0-9]|[^\x00-\x7f])+(-([a-z0-9]|[^\x00-\x7f])+)*{_END}",
+        pattern=r"^([a-z0-9]|[^\x00-\x7f])+(-([a-z0-9]|[^\x00-\x7f])+)*$",
         description="The name in addresses, unique: lower-case letters and digits of any script with single "
         "hyphens between",
         examples=["blue-mug-350-ml"],
+        extra={"expected": SLUG_FORM},
     ),
 ]
 Description = Annotated[str, Meta(max_length=10_000, examples=["Stoneware, safe in the dishwasher."])]

@@ -50,7 +50,11 @@ class Products:
     async def list_products(
         self, actor: Actor, wanted: ProductFilter, *, sort: ProductSort, page: PageRequest
     ) -> Page[Product]:
-        """Products that the caller may see; those of another status than active are not there for most."""
+        """Products that the caller may see; those of another status than active are not there for most.
+
+        Raises `InvalidParameters`.
+        """
+        wanted.check()
         if not actor.may(PRODUCTS_WRITE):
             if wanted.status not in {None, ProductStatus.ACTIVE}:
                 return Page([])

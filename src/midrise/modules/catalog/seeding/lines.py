@@ -1,14 +1,13 @@
 """Reading products from NDJSON: a line is what `POST /v1/products` takes, and `stock_on_hand`."""
 
-import re
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, BinaryIO
 
 import msgspec
 
-from midrise.foundation.errors import Fault, Invalid
-from midrise.foundation.http.faults import body_faults, nul_faults
+from midrise.foundation.errors import Fault, Invalid, Malformed
+from midrise.foundation.http.binding import BodyDecoder
 from midrise.foundation.localization import Language, fault_text
 from midrise.modules.catalog.products.schemas import ProductToCreate, new_product
 from midrise.modules.catalog.seeding.model import LineInvalid, SeedProduct
@@ -17,7 +16,6 @@ LONGEST_LINE_BYTES = 1 << 20
 LARGEST_STOCK = 2**63 - 1
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_ESCAPED_NUL = re.compile(rb"\\u0000")
 
 
 class ProductLine(ProductToCreate):
@@ -26,7 +24,7 @@ class ProductLine(ProductToCreate):
     stock_on_hand: Annotated[int, msgspec.Meta(ge=0, le=LARGEST_STOCK)] = 0
 
 
-_DECODER = msgspec.json.Decoder(ProductLine)
+_DECODER = BodyDecoder(ProductLine)
 
 
 def read_products(file: BinaryIO) -> Iterator[SeedProduct]:
@@ -44,31 +42,14 @@ def read_products(file: BinaryIO) -> Iterator[SeedProduct]:
 
 def _seed_product(number: int, text: bytes) -> SeedProduct:
     try:
-        line = _decode(text)
+        line = _DECODER.decode(text)
         product = new_product(line)
         product.check()
     except Invalid as invalid:
         raise LineInvalid(number, _told(invalid.faults)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except Malformed:
         raise LineInvalid(number, "it is not valid JSON") from None
     return SeedProduct(number, product, line.stock_on_hand)
-
-
-def _decode(text: bytes) -> ProductLine:
-    try:
-        line = _DECODER.decode(text)
-    except msgspec.ValidationError:
-        plain = msgspec.json.decode(text)
-        raise Invalid([*body_faults(plain, ProductLine), *nul_faults(plain)]) from None
-    if _ESCAPED_NUL.search(text):
-        _refuse_nul(msgspec.json.decode(text))
-    return line
-
-
-def _refuse_nul(plain: Any) -> None:
-    faults = list(nul_faults(plain))
-    if faults:
-        raise Invalid(faults)
 
 
 def _told(faults: Iterable[Fault]) -> str:

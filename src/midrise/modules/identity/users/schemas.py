@@ -35,10 +35,10 @@ Name = Annotated[
     Meta(
         min_length=1,
         max_length=LONGEST_NAME,
-        # The end is not a lone `$`, which would let a line feed stand behind it.
-        pattern=r"^(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+(?<!\s)$(?!\n)",
+        pattern=r"^(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+(?<!\s)$",
         description="How the person is called: one line, without spaces around it",
         examples=["Rahima Khatun"],
+        extra={"expected": "one line without spaces around it"},
     ),
 ]
 # The rule is 12 to 128 characters after NFC, which the service checks; the bound here keeps giants away.
