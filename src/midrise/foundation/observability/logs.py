@@ -7,9 +7,7 @@ import structlog
 from structlog.tracebacks import ExceptionDictTransformer
 
 # Without the values of local variables: these hold passwords and tokens.
-_TRACEBACKS = structlog.processors.ExceptionRenderer(
-    ExceptionDictTransformer(show_locals=False, max_frames=30)
-)
+_TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False, max_frames=30))
 
 
 def configure(*, process: str, level: str) -> None:
