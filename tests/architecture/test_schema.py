@@ -10,12 +10,12 @@ import asyncpg
 import pytest
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
+from tests.servers import make_empty_database
 
 from midrise.app import migration_folders
 from midrise.foundation.database.metadata import metadata
 from midrise.foundation.database.migrations import heads
 from midrise.modules import installed_modules
-from tests.servers import make_empty_database
 
 pytestmark = pytest.mark.anyio
 

@@ -95,6 +95,7 @@ async def test_what_is_spelt_right_is_taken(client, name, text, value):
             "wrong_format",
             ["2026-13-23T04:05:06Z", "2026-11-23T25:05:06Z", "2026-11-23T04:05:06 06:00"],
         ),
+        ("since", "wrong_format", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00"]),
         ("note", "too_long", ["sixsix"]),
         ("note", "nul_character", ["a\0b"]),
         ("code", "wrong_format", ["bdt", "BDT\n", "BDTX", "null"]),

@@ -1,36 +1,84 @@
+"""The log is a line of JSON an event, from every logger of the process, and shows no secret."""
+
 import json
 import subprocess
 import sys
+from textwrap import dedent
 
-PROGRAM = """
-import logging, structlog
+import pytest
+
+BEFORE = """
+import logging
+import structlog
 from midrise.foundation.observability import logs
-logs.configure(process="api.1", level="info")
-def fail():
-    password = "three green boats"
-    raise ValueError("no")
-for tell in (structlog.get_logger().exception, logging.getLogger("library").exception):
-    try:
-        fail()
-    except ValueError:
-        tell("it failed")
-structlog.get_logger().debug("too fine")
+
+logs.configure(process="api.1", level="{level}")
 """
 
 
-def log_lines() -> list[str]:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
-    return done.stdout.splitlines()
+def logged(program: str, *, level: str = "info") -> list[dict]:
+    """The lines that a process logs which runs this after it has configured its log."""
+    source = BEFORE.format(level=level) + dedent(program)
+    ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
+    return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
-def test_our_own_and_libraries_events_are_json_with_the_process_name():
-    events = [json.loads(line) for line in log_lines()]
-    assert [event["event"] for event in events] == ["it failed", "it failed"]
-    assert {event["process"] for event in events} == {"api.1"}
-    assert {event["level"] for event in events} == {"error"}
+def test_a_line_says_what_happened_when_and_where():
+    (line,) = logged('structlog.get_logger().info("user.registered", count=2)')
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {"event": "user.registered", "level": "info", "process": "api.1", "count": 2}
 
 
-def test_a_traceback_names_the_error_and_no_variable():
-    for line in log_lines():
-        assert json.loads(line)["exception"][0]["exc_value"] == "no"
-        assert "three green boats" not in line
+def test_lines_of_libraries_are_alike():
+    (line,) = logged('logging.getLogger("asyncpg").warning("slow %s", "query")')
+    assert (line["event"], line["level"], line["process"]) == ("slow query", "warning", "api.1")
+    assert "timestamp" in line
+
+
+@pytest.mark.parametrize(
+    ("level", "heard"),
+    [("debug", ["d", "i", "w", "e"]), ("info", ["i", "w", "e"]), ("warning", ["w", "e"]), ("error", ["e"])],
+)
+def test_only_what_is_as_grave_as_asked_for_is_logged(level, heard):
+    program = """
+    log, other = structlog.get_logger(), logging.getLogger("library")
+    for event in ("debug", "info", "warning", "error"):
+        getattr(log, event)(event[0])
+        getattr(other, event)(event[0])
+    """
+    events = [line["event"] for line in logged(program, level=level)]
+    assert events == [event for event in heard for _ in range(2)]
+
+
+def test_every_line_of_a_request_carries_its_id():
+    program = """
+    structlog.contextvars.bind_contextvars(request_id="r1")
+    structlog.get_logger().info("one")
+    logging.getLogger("library").info("two")
+    """
+    assert [line["request_id"] for line in logged(program)] == ["r1", "r1"]
+
+
+def test_an_exception_is_logged_with_its_way_and_without_the_values_on_it():
+    program = """
+    def check(password):
+        raise ValueError("wrong")
+
+    for log in (structlog.get_logger(), logging.getLogger("library")):
+        try:
+            check("canary")
+        except ValueError:
+            log.exception("failed")
+    """
+    lines = logged(program)
+    for line in lines:
+        (exception,) = line["exception"]
+        assert (exception["exc_type"], exception["exc_value"]) == ("ValueError", "wrong")
+        assert [frame["name"] for frame in exception["frames"]] == ["<module>", "check"]
+        assert "canary" not in json.dumps(line)
+    assert len(lines) == 2
+
+
+def test_the_access_log_of_the_server_is_left_to_ours():
+    assert logged('logging.getLogger("uvicorn.access").info("GET /?token=canary")') == []

@@ -59,7 +59,12 @@ _OTHER_TROUBLE = (
 
 
 def told_or_raised(error: BaseException, constraint_errors: ConstraintErrors) -> BaseException:
-    """The error to tell the caller; the error itself where it is a bug."""
+    """The error to tell the caller; the error itself where it is a bug, without the row that it happened to.
+
+    That row may hold a password's hash, and the error is going to be logged.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        error.detail = None
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         make_error = constraint_errors.get(error.constraint_name or "")
         return make_error() if make_error else error

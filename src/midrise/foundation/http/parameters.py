@@ -49,7 +49,8 @@ _SPELLINGS: Mapping[object, _Spelling] = {
     bool: _Spelling(re.compile("true|false"), "Expected `bool`, got `str`"),
     int: _Spelling(re.compile("-?(?:0|[1-9][0-9]*)"), "Expected `int`, got `str`"),
     datetime: _Spelling(
-        re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]+(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"),
+        # Without the first and the last year, from which an offset leads out of the calendar.
+        re.compile(r"(?!000[01]|9999)[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]+(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"),
         "Invalid RFC3339 encoded datetime",
     ),
 }
