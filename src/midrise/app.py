@@ -105,7 +105,12 @@ def create_application(settings: Settings, *, process: str) -> LivingApp:
     )
     document.describe(framework)
     return LivingApp(
-        _layers(settings, cast("App", framework), assembly, admission=_admission(settings, assembly, cache)),
+        _layers(
+            settings,
+            cast("App", framework),
+            admission=_admission(settings, assembly, cache),
+            assembly=assembly,
+        ),
         health=health,
         starts=[database.nodes.start, *(start for part in assembly.built for start in part.start)],
         stops=[assembly.close, cache.close],
@@ -128,7 +133,7 @@ async def run_worker(settings: Settings, *, process: str, internal_uds: Path | N
         cursors=assembly.house.cursors,
         permissions=(),
     )
-    inside = _layers(settings, cast("App", framework), assembly, admission=None)
+    inside = _layers(settings, cast("App", framework), admission=None)
     beside = InsideServer(inside, Listener(uds=internal_uds)) if internal_uds else None
     try:
         await work(worker.run, beside=beside)
@@ -254,7 +259,9 @@ def _admission(settings: Settings, assembly: Assembly, cache: ValkeyCache) -> Ad
     )
 
 
-def _layers(settings: Settings, framework: App, assembly: Assembly, *, admission: Admission | None) -> App:
+def _layers(
+    settings: Settings, framework: App, *, admission: Admission | None, assembly: Assembly | None = None
+) -> App:
     """The middleware around the framework, innermost first."""
     app: App = IdempotencyKeys(framework)
     app = ConsistencyOfRequest(app)
@@ -262,8 +269,9 @@ def _layers(settings: Settings, framework: App, assembly: Assembly, *, admission
     app = BodyLimit(app)
     app = HeadAnswers(app)
     app = ErrorBoundary(app)
-    tokens = ConsistencyTokens(assembly.house.master.derive("consistency tokens"))
-    app = ConsistencyHeaders(app, tokens=tokens, nodes=assembly.house.database.nodes)
+    if assembly is not None:
+        tokens = ConsistencyTokens(assembly.house.master.derive("consistency tokens"))
+        app = ConsistencyHeaders(app, tokens=tokens, nodes=assembly.house.database.nodes)
     app = Cors(app, origins=settings.cors.origins)
     app = SecurityHeaders(app)
     app = AccessLog(app)

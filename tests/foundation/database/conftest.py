@@ -72,17 +72,22 @@ async def open_pool(playground_url: str, emptied: None) -> AsyncIterator[Callabl
 
 
 @pytest.fixture
-def open_database(open_pool: Callable[..., ConnectionPool]) -> Callable[..., Database]:
+async def open_database(playground_url: str, emptied: None) -> AsyncIterator[Callable[..., Database]]:
     """Makes databases whose two pools have the same settings."""
+    opened: list[Database] = []
 
     def make(**settings: object) -> Database:
-        return Database(
-            write_pool=open_pool(**settings),
-            read_pool=open_pool(read_only=True, **settings),
+        pools = {"url": playground_url} | settings
+        database = Database.on_one_server(
+            PoolSettings(**{"process": "midrise playground"} | pools),
             constraint_errors={"pk_things": NameTaken, "uq_things_shelf": ShelfTaken},
         )
+        opened.append(database)
+        return database
 
-    return make
+    yield make
+    for each in opened:
+        await each.close()
 
 
 @pytest.fixture

@@ -5,14 +5,14 @@ from itertools import count
 import pytest
 
 from midrise.foundation.database import Database
-from midrise.foundation.database.pool import ConnectionPool, PoolSettings
+from midrise.foundation.database.pool import PoolSettings
 from midrise.modules.catalog import MODULE
 
 
 @pytest.fixture
 async def database(database_url):
-    pool = ConnectionPool(PoolSettings(database_url, "midrise test"))
-    database = Database(write_pool=pool, read_pool=pool, constraint_errors=MODULE.constraint_errors)
+    settings = PoolSettings(database_url, "midrise test")
+    database = Database.on_one_server(settings, constraint_errors=MODULE.constraint_errors)
     yield database
     await database.close()
 

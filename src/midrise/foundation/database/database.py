@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 import asyncpg
@@ -53,7 +54,7 @@ class Database:
         cls, settings: PoolSettings, *, constraint_errors: ConstraintErrors | None = None
     ) -> Self:
         """A database without replicas, for commands."""
-        nodes = Nodes(Node(settings), (), most_lag_seconds=0)
+        nodes = Nodes(Node(replace(settings, read_only=True)), (), most_lag_seconds=0)
         return cls(write_pool=ConnectionPool(settings), nodes=nodes, constraint_errors=constraint_errors or {})
 
     @asynccontextmanager

@@ -3,7 +3,7 @@
 import pytest
 
 from midrise.foundation.actor import SYSTEM
-from midrise.foundation.database import ConnectionPool, Database, PoolSettings
+from midrise.foundation.database import Database, PoolSettings
 from midrise.foundation.money import Money
 from midrise.foundation.paging import PageRequest
 from midrise.modules.audit import AuditTrail
@@ -158,8 +158,7 @@ async def test_an_empty_source_stores_nothing(run):
 
 
 async def test_a_database_without_tables_is_refused_with_what_to_do(database_url):
-    pool = ConnectionPool(PoolSettings(f"{database_url}&search_path=nowhere", "midrise test"))
-    database = Database(write_pool=pool, read_pool=pool, constraint_errors={})
+    database = Database.on_one_server(PoolSettings(f"{database_url}&search_path=nowhere", "midrise test"))
 
     with pytest.raises(SeedRefused, match="midrise migrate"):
         await seeding_on(database).seed([], actor=SYSTEM, source="a test")

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from midrise.foundation.actor import Actor
-from midrise.foundation.database import ConnectionPool, Database, PoolSettings
+from midrise.foundation.database import Database, PoolSettings
 from midrise.foundation.errors import NotFound, PreconditionFailed
 from midrise.foundation.module import ConfigKey
 from midrise.foundation.paging import PageRequest
@@ -32,8 +32,7 @@ WHATEVER = Expected()
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    pools = [ConnectionPool(PoolSettings(database_url, "tests", largest_size=4)) for _ in range(2)]
-    opened = Database(write_pool=pools[0], read_pool=pools[1], constraint_errors={})
+    opened = Database.on_one_server(PoolSettings(database_url, "tests", largest_size=4))
     yield opened
     await opened.close()
 
