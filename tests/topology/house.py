@@ -121,7 +121,7 @@ class House:
             if process.status() == psutil.STATUS_ZOMBIE:
                 return False
             places = [*process.cmdline(), process.cwd()]
-            return any(str(self.home) in place for place in places)
+            return any(f"{self.home}/" in place for place in places)
         return False
 
 

@@ -1,5 +1,6 @@
 """What the whole endures when it happens again and again. Each drill prints what it did and counted."""
 
+import contextlib
 import os
 import random
 import secrets
@@ -46,10 +47,16 @@ class Shop:
         return self.client.get("/v1/products", params={"limit": 5, "sort": "-created_at"})
 
 
+@contextlib.contextmanager
+def opened(house: House) -> Iterator[Shop]:
+    shop = Shop(house)
+    with shop.client:
+        yield shop
+
+
 def test_o1_rolling_restarts_under_mixed_load(house: House) -> None:
     """0 failed, 0 doubled, 0 lost."""
-    shop, visitor = Shop(house), Shop(house)
-    with Load(shop.make, visitor.list, visitor.list) as load:
+    with opened(house) as shop, opened(house) as visitor, Load(shop.make, visitor.list, visitor.list) as load:
         for _ in range(RESTARTS):
             house.midrise("restart")
     stored = house.sql("SELECT sku FROM products").splitlines()
@@ -64,8 +71,7 @@ def test_o1_rolling_restarts_under_mixed_load(house: House) -> None:
 
 @pytest.mark.parametrize("name", ["postgres.replica.1", "api.1", "valkey"])
 def test_d4_a_part_that_dies_again_and_again_fails_no_read(house: House, name: str) -> None:
-    visitor = Shop(house)
-    with Load(visitor.list, visitor.list) as load:
+    with opened(house) as visitor, Load(visitor.list, visitor.list) as load:
         for _ in range(KILLS):
             house.kill(name)
     report(f"{name} killed {KILLS} times, {load.answers} reads, {len(load.failures)} failed")
@@ -73,8 +79,7 @@ def test_d4_a_part_that_dies_again_and_again_fails_no_read(house: House, name: s
 
 
 def test_d6_what_was_acknowledged_survives_a_killed_primary(house: House) -> None:
-    shop = Shop(house)
-    with Load(shop.make) as load:
+    with opened(house) as shop, Load(shop.make) as load:
         for _ in range(KILLS // 4):
             house.kill("postgres.primary")
     stored = set(house.sql("SELECT sku FROM products").splitlines())

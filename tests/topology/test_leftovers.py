@@ -10,6 +10,12 @@ import msgspec
 import pytest
 
 from midrise.topology.leftovers import ProcessRecord, Recorded, end_leftovers
+from midrise.topology.state import StateFolder
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateFolder:
+    return StateFolder(tmp_path)
 
 
 @pytest.fixture
@@ -20,26 +26,26 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-def test_recorded_processes_are_ended_last_started_first(tmp_path: Path, sleeper) -> None:
-    path = tmp_path / "processes.json"
+def test_recorded_processes_are_ended_last_started_first(state: StateFolder, sleeper) -> None:
+    path = state.processes
     record = ProcessRecord(path)
     record.add("sleeper", pid=sleeper.pid, stop_signal=signal.SIGTERM)
     with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as later:
         record.add("later", pid=later.pid, stop_signal=signal.SIGINT)
-        assert asyncio.run(end_leftovers(path)) == ["later", "sleeper"]
+        assert asyncio.run(end_leftovers(state)) == ["later", "sleeper"]
         assert later.wait() == -signal.SIGINT
     assert sleeper.wait() == -signal.SIGTERM
 
 
-def test_another_process_that_got_the_number_is_left_alone(tmp_path: Path, sleeper) -> None:
-    path = tmp_path / "processes.json"
+def test_another_process_that_got_the_number_is_left_alone(state: StateFolder, sleeper) -> None:
+    path = state.processes
     path.write_bytes(msgspec.json.encode([Recorded("old", sleeper.pid, "another boot 1", signal.SIGTERM)]))
-    assert asyncio.run(end_leftovers(path)) == []
+    assert asyncio.run(end_leftovers(state)) == []
     assert sleeper.poll() is None
 
 
-def test_a_group_that_outlived_its_leader_is_ended(tmp_path: Path) -> None:
-    path = tmp_path / "processes.json"
+def test_a_group_that_outlived_its_leader_is_ended(state: StateFolder) -> None:
+    path = state.processes
     with subprocess.Popen(
         ["/bin/sh", "-c", "sleep 60 & echo $!; exec sleep 60"], stdout=subprocess.PIPE, start_new_session=True
     ) as leader:
@@ -47,20 +53,39 @@ def test_a_group_that_outlived_its_leader_is_ended(tmp_path: Path) -> None:
         ProcessRecord(path).add("leader", pid=leader.pid, stop_signal=signal.SIGTERM)
         leader.kill()
     assert Path(f"/proc/{orphan}").exists()
-    assert asyncio.run(end_leftovers(path)) == ["leader"]
+    assert asyncio.run(end_leftovers(state)) == ["leader"]
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", '{"pid": 1}'])
-def test_a_damaged_record_is_no_obstacle(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "processes.json"
+def test_a_damaged_record_is_no_obstacle(state: StateFolder, text: str) -> None:
+    path = state.processes
     path.write_text(text)
-    assert asyncio.run(end_leftovers(path)) == []
+    assert asyncio.run(end_leftovers(state)) == []
 
 
-def test_who_was_stopped_is_forgotten(tmp_path: Path, sleeper) -> None:
-    path = tmp_path / "processes.json"
+def test_who_was_stopped_is_forgotten(state: StateFolder, sleeper) -> None:
+    path = state.processes
     record = ProcessRecord(path)
     record.add("sleeper", pid=sleeper.pid, stop_signal=signal.SIGTERM)
     record.remove("sleeper")
-    assert asyncio.run(end_leftovers(path)) == []
+    assert asyncio.run(end_leftovers(state)) == []
     assert sleeper.poll() is None
+
+
+@pytest.mark.parametrize("program", ["-m midrise serve --uds {home}/s", "valkey-server unixsocket:{home}/s"])
+def test_a_stray_that_nobody_recorded_is_known_by_its_arguments(state: StateFolder, program: str) -> None:
+    arguments = program.format(home=state.home).split()
+    with subprocess.Popen(["sh", "-c", "sleep 60; true", *arguments], start_new_session=True) as stray:
+        assert asyncio.run(end_leftovers(state)) == [f"process {stray.pid}"]
+        assert stray.wait() == -signal.SIGTERM
+
+
+@pytest.mark.parametrize(
+    "arguments", [["vim", "{home}/midrise.json"], ["-m", "midrise", "serve", "--uds", "/other"]]
+)
+def test_other_programs_are_no_strays(state: StateFolder, arguments: list[str]) -> None:
+    words = [word.format(home=state.home) for word in arguments]
+    with subprocess.Popen(["sh", "-c", "sleep 60; true", *words], start_new_session=True) as other:
+        assert asyncio.run(end_leftovers(state)) == []
+        assert other.poll() is None
+        other.kill()

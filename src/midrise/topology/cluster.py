@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import signal
+import tempfile
 import time
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -155,9 +156,11 @@ class PostgresCluster(Component):
         return output.decode()
 
     def _empty_folder(self) -> Path:
-        """Where a cluster is made before it gets its name."""
-        unfinished = self.folder.with_name(f"{self.folder.name}.unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
+        """Where a cluster is made before it gets its name; nobody who was left behind writes there."""
+        prefix = f"{self.folder.name}.unfinished."
+        for old in self.folder.parent.glob(f"{prefix}*"):
+            shutil.rmtree(old, ignore_errors=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=prefix, dir=self.folder.parent))
         self.account.own(unfinished)
         return unfinished
 

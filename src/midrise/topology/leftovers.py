@@ -10,9 +10,22 @@ from pathlib import Path
 import msgspec
 
 from midrise.topology import processes
-from midrise.topology.state import write_whole
+from midrise.topology.state import StateFolder, write_whole
 
 END_LIMIT_S = 20
+JOB = "-P -m midrise "
+SERVERS = {
+    "nginx: master process": signal.SIGQUIT,
+    "-m midrise serve": signal.SIGTERM,
+    "-m midrise worker": signal.SIGTERM,
+    "valkey-server": signal.SIGTERM,
+    "redis-server": signal.SIGTERM,
+    "pg_basebackup -D": signal.SIGTERM,
+    "initdb -D": signal.SIGTERM,
+    "postgres --single": signal.SIGTERM,
+    "postgres -D": signal.SIGINT,
+}
+"""How each program that a supervisor starts shows itself among all processes, and what ends it."""
 
 
 class Recorded(msgspec.Struct, frozen=True):
@@ -48,9 +61,14 @@ class ProcessRecord:
             write_whole(self._path, msgspec.json.encode(list(self._recorded.values())).decode())
 
 
-async def end_leftovers(path: Path) -> list[str]:
-    """End what the last supervisor left running, last started first. Returns the names."""
-    return [process.name for process in reversed(_read(path)) if await _end(process)]
+async def end_leftovers(state: StateFolder) -> list[str]:
+    """End what the last supervisor left running, last started first. Returns the names.
+
+    One that was killed between starting a process and recording it leaves strays, which are known by their
+    arguments.
+    """
+    names = [process.name for process in reversed(_read(state.processes)) if await _end(process)]
+    return names + [process.name for process in _strays(state) if await _end(process)]
 
 
 def _read(path: Path) -> list[Recorded]:
@@ -58,6 +76,21 @@ def _read(path: Path) -> list[Recorded]:
         return msgspec.json.decode(path.read_bytes(), type=list[Recorded])
     except (OSError, msgspec.MsgspecError):
         return []
+
+
+def _strays(state: StateFolder) -> list[Recorded]:
+    """Processes of the programs that a supervisor starts, with a path of this folder in their arguments."""
+    paths = (f"{state.home}/", f"{state.sockets}/")
+    found = []
+    for pid, arguments in processes.command_lines():
+        kind = next((kind for kind in SERVERS if kind in arguments), None)
+        is_server = kind is not None and any(path in arguments for path in paths)
+        is_job = JOB in arguments and processes.has_in_environment(pid, f"MIDRISE_HOME={state.home}")
+        mark = processes.start_mark(pid)
+        if (is_server or is_job) and mark is not None and processes.leads_session(pid):
+            number = SERVERS.get(kind or "", signal.SIGTERM)
+            found.append(Recorded(f"process {pid}", pid, mark, number))
+    return found
 
 
 async def _end(process: Recorded) -> bool:

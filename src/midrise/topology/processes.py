@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -34,6 +35,14 @@ def children_of(pid: int) -> set[int]:
         return set() if PROC.exists() else _ps_children(pid)
 
 
+def leads_session(pid: int) -> bool:
+    """Whether a process was started in a session of its own, as all of ours are."""
+    try:
+        return os.getsid(pid) == pid
+    except OSError:
+        return False
+
+
 def working_in(folder: Path, *, program: str) -> set[int]:
     """The processes of a program whose working folder this is; none where the system doesn't tell."""
     found = set()
@@ -42,6 +51,24 @@ def working_in(folder: Path, *, program: str) -> set[int]:
             if entry.readlink() == folder and entry.with_name("exe").readlink().name == program:
                 found.add(int(entry.parent.name))
     return found
+
+
+def command_lines() -> Iterator[tuple[int, str]]:
+    """Every process of this machine that can be seen, and its arguments, a blank between."""
+    if not PROC.exists():
+        yield from _ps_command_lines()
+        return
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            arguments = entry.read_bytes().rstrip(b"\0").split(b"\0")
+            yield int(entry.parent.name), os.fsdecode(b" ".join(arguments))
+
+
+def has_in_environment(pid: int, assignment: str) -> bool:
+    """Whether a process was started with this assignment; never where the system doesn't tell."""
+    with contextlib.suppress(OSError):
+        return os.fsencode(assignment) in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    return False
 
 
 def signal_group(group_id: int, number: signal.Signals) -> bool:
@@ -86,6 +113,13 @@ def _ps(pid: int, field: str) -> str | None:
         ["/bin/ps", "-o", f"{field}=", "-p", str(pid)], capture_output=True, text=True, check=False
     )
     return answer.stdout.strip() or None
+
+
+def _ps_command_lines() -> Iterator[tuple[int, str]]:
+    answer = subprocess.run(["/bin/ps", "-A", "-o", "pid=,args="], capture_output=True, text=True, check=False)
+    for line in answer.stdout.splitlines():
+        pid, _, arguments = line.strip().partition(" ")
+        yield int(pid), arguments
 
 
 def _ps_children(pid: int) -> set[int]:

@@ -47,7 +47,7 @@ class Supervisor:
         self._log = logs.SupervisorLog(state.logs)
 
     async def run(self) -> None:
-        left = await end_leftovers(self._state.processes)
+        left = await end_leftovers(self._state)
         self._state.remove_sockets()
         self._state.prepare()
         if left:

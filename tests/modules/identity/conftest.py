@@ -98,6 +98,21 @@ def first(connection):
     return first
 
 
+@pytest.fixture
+def failing_commits(connection):
+    """Has every commit fail that changes a table: ``async with failing_commits("sessions"):``."""
+
+    @asynccontextmanager
+    async def failing_commits(table: str):
+        await connection.execute(_FAIL_AT_COMMIT.format(table=table))
+        try:
+            yield
+        finally:
+            await connection.execute("DROP FUNCTION fail_at_commit CASCADE")
+
+    return failing_commits
+
+
 async def log_in(
     client: httpx.AsyncClient, email: str, password: str = PASSWORD, **more: Any
 ) -> httpx.Response:
@@ -114,4 +129,12 @@ SELECT count(DISTINCT pid) FROM pg_locks waiting WHERE NOT granted AND EXISTS (
   SELECT FROM pg_locks held JOIN pg_database ON held.database = pg_database.oid
   WHERE held.pid = waiting.pid AND datname = current_database()
 )
+"""
+
+_FAIL_AT_COMMIT = """
+CREATE FUNCTION fail_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+  BEGIN RAISE 'not today' USING ERRCODE = 'serialization_failure'; END
+$$;
+CREATE CONSTRAINT TRIGGER fail AFTER INSERT OR UPDATE ON {table}
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail_at_commit();
 """

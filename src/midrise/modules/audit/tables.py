@@ -16,7 +16,9 @@ audit_events = Table(
     Column("address", Text, nullable=False),
     Column("request_id", Text, nullable=False),
     Column("changes", JSONB, nullable=False),
-    Index("ix_audit_events_actor_id", "actor_id", "id"),
-    Index("ix_audit_events_action", "action", "id"),
-    Index("ix_audit_events_resource", "resource", "id"),
+    # Each filter in the order of the list, which a time bounds as well.
+    Index("ix_audit_events_created_at", "created_at", "id"),
+    Index("ix_audit_events_actor_id", "actor_id", "created_at", "id"),
+    Index("ix_audit_events_action", "action", "created_at", "id"),
+    Index("ix_audit_events_resource", "resource", "created_at", "id"),
 )

@@ -210,6 +210,13 @@ async def test_the_audit_says_who_logged_in_and_nothing_of_tokens(client, admin,
     assert all(nonce[0] not in written for nonce in nonces)
 
 
+async def test_a_session_that_is_not_committed_gives_no_tokens(client, rahima, failing_commits):
+    async with failing_commits("sessions"):
+        answer = await log_in(client, rahima)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert (await log_in(client, rahima)).status_code == 200
+
+
 async def test_a_session_knows_its_device(client, rahima, connection):
     await log_in(client, rahima, headers={"User-Agent": "Firefox/145 " + "x" * 400})
     session = await connection.fetchrow("SELECT address, user_agent FROM sessions")

@@ -166,6 +166,14 @@ async def test_whoever_waited_repeats_what_the_first_one_got(client, person, fir
     assert await renewed(client, person.tokens["refresh_token"]) == repeated
 
 
+async def test_a_rotation_that_is_not_committed_gives_no_tokens(client, person, failing_commits, connection):
+    async with failing_commits("sessions"):
+        answer = await refresh(client, person.tokens["refresh_token"])
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert await connection.fetchval("SELECT generation FROM sessions") == 0
+    await renewed(client, person.tokens["refresh_token"])
+
+
 async def test_an_expired_access_token_beside_it_does_no_harm(person, monkeypatch):
     later = clock.timestamp() + 1000
     monkeypatch.setattr(clock, "timestamp", lambda: later)

@@ -140,6 +140,13 @@ async def test_the_audit_says_who_registered_and_not_with_what(client, admin, co
     assert "$2b$" not in written
 
 
+async def test_who_registers_somebody_else_is_named(admin):
+    user_id = (await admin.post(REGISTER, json=registration())).json()["id"]
+    (entry,) = (await admin.get("/v1/audit", params={"action": "user:registered"})).json()["items"]
+    assert entry["resource"] == f"user:{user_id}"
+    assert entry["actor_id"] == (await admin.get("/v1/me")).json()["id"]
+
+
 async def test_a_refused_registration_leaves_nothing(client, connection):
     await client.post(REGISTER, json=registration(password="password1234"))
     assert await connection.fetchval("SELECT count(*) FROM users") == 0

@@ -18,6 +18,9 @@ from sqlalchemy.pool import NullPool
 _LOCK = 0x6D696472697365
 """The advisory lock that keeps two migrations apart: "midrise" in ASCII."""
 
+_LOCK_TIMEOUT = "10s"
+"""How long a migration waits for a table. Whoever comes after it waits behind it."""
+
 
 class MigrationFailed(Exception):
     """The database could not be brought to the present shape; the text says why, in one sentence."""
@@ -55,10 +58,13 @@ async def _migrate(database_url: str, config: Config) -> None:
     engine = create_async_engine(
         url,
         poolclass=NullPool,
-        connect_args={"server_settings": {"application_name": "midrise migrate", "lock_timeout": "10s"}},
+        connect_args={
+            "server_settings": {"application_name": "midrise migrate", "lock_timeout": _LOCK_TIMEOUT}
+        },
     )
     try:
         async with engine.connect() as connection:
+            await connection.execute(text("SET LOCAL lock_timeout = 0"))  # the run before may take its time
             await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
             await connection.commit()
             await connection.run_sync(_upgrade, config)

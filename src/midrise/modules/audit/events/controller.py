@@ -50,5 +50,5 @@ class AuditController(Controller):
     ) -> Response[ListOf[AuditEventShown]]:
         """Who did what to what, when and from where; written in the transaction of each change."""
         wanted = AuditEventFilter(actor_id, action, resource, since, until)
-        page = await audit.list_events(wanted, listing.page(limit, cursor, keys=tuple[UUID]))
+        page = await audit.list_events(wanted, listing.page(limit, cursor, keys=tuple[datetime, UUID]))
         return listing.answer(page.map(event_shown))

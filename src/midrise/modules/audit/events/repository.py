@@ -4,7 +4,7 @@ from dataclasses import asdict
 from functools import cache
 
 import asyncpg
-from sqlalchemy import ColumnElement, bindparam, insert, select
+from sqlalchemy import ColumnElement, bindparam, insert, select, tuple_
 
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
 from midrise.foundation.database.rows import fields_of
@@ -29,9 +29,11 @@ class PostgresAuditEvents:
         """Newest first."""
         filters = {name: value for name, value in asdict(wanted).items() if value is not None}
         statement = _list(frozenset(filters), behind=page.after is not None)
-        values = {**filters, "after_id": page.after[0] if page.after else None, "limit": page.limit + 1}
-        rows = [_event(row) for row in await unit.rows(statement, **values)]
-        return page_of(rows, page, lambda event: (event.id,))
+        after_created_at, after_id = page.after or (None, None)
+        rows = await unit.rows(
+            statement, **filters, after_created_at=after_created_at, after_id=after_id, limit=page.limit + 1
+        )
+        return page_of([_event(row) for row in rows], page, lambda event: (event.created_at, event.id))
 
 
 @cache
@@ -43,10 +45,12 @@ def _list(filters: frozenset[str], *, behind: bool) -> Statement:
         "since": audit_events.c.created_at >= bindparam("since"),
         "until": audit_events.c.created_at < bindparam("until"),
     }
+    order = (audit_events.c.created_at, audit_events.c.id)
     statement = select(audit_events).where(*(conditions[name] for name in sorted(filters)))
     if behind:
-        statement = statement.where(audit_events.c.id < bindparam("after_id"))
-    return Statement(statement.order_by(audit_events.c.id.desc()).limit(bindparam("limit")))
+        after = tuple_(*(bindparam(f"after_{column.name}", type_=column.type) for column in order))
+        statement = statement.where(tuple_(*order) < after)
+    return Statement(statement.order_by(*(column.desc() for column in order)).limit(bindparam("limit")))
 
 
 def _event(row: asyncpg.Record) -> AuditEvent:

@@ -23,6 +23,6 @@ def upgrade() -> None:
         sa.Column("changes", JSONB, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_audit_events"),
     )
-    op.create_index("ix_audit_events_actor_id", "audit_events", ["actor_id", "id"])
-    op.create_index("ix_audit_events_action", "audit_events", ["action", "id"])
-    op.create_index("ix_audit_events_resource", "audit_events", ["resource", "id"])
+    op.create_index("ix_audit_events_created_at", "audit_events", ["created_at", "id"])
+    for filtered in ("actor_id", "action", "resource"):
+        op.create_index(f"ix_audit_events_{filtered}", "audit_events", [filtered, "created_at", "id"])

@@ -144,7 +144,8 @@ class Users:
 
         async def create(tx: WriteUnit) -> User:
             await self._users.add(tx, user, password_hash=password_hash)
-            by = actor if actor.user_id else replace(actor, user_id=user.id)
+            is_own = action is UserAction.REGISTERED and actor.user_id is None
+            by = replace(actor, user_id=user.id) if is_own else actor
             await self._audit.record(
                 tx, by, action=action, resource=user.resource, changes={"roles": list(roles)}
             )
