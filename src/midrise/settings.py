@@ -207,6 +207,8 @@ def load(environment: Mapping[str, str] | None = None, *, toml: Path | None = No
             _put(values, place, _value(environment, name))
         except OSError as trouble:
             faults.append(f"{name}: the file can't be read ({trouble.strerror}).")
+        except ValueError as refused:
+            faults.append(f"{name}: {refused}")
     if faults:
         raise SettingsInvalid("\n".join(faults))
     try:
@@ -225,12 +227,8 @@ def load_or_exit() -> Settings:
     try:
         return load()
     except SettingsInvalid as invalid:
-        sys.exit(_exit_with(str(invalid)))
-
-
-def _exit_with(text: str) -> int:
-    sys.stderr.write(text + "\n")
-    return 2
+        sys.stderr.write(f"{invalid}\n")
+        sys.exit(2)
 
 
 def _places() -> dict[str, tuple[str, ...]]:
@@ -265,6 +263,10 @@ def _given(environment: Mapping[str, str], faults: list[str]) -> list[tuple[str,
 
 
 def _value(environment: Mapping[str, str], name: str) -> str:
+    if name == "MIDRISE_MASTER_SECRET_FILE":
+        from midrise.foundation.security.secrets import MasterSecret  # slow to read, and few need it
+
+        return MasterSecret.read_file(Path(environment[name])).text
     if name.endswith("_FILE"):
         return Path(environment[name]).read_text(encoding="utf-8").strip()
     return environment[name]

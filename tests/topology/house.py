@@ -170,8 +170,13 @@ class Load:
                 self.failures.append(repr(trouble))
             else:
                 if not answer.is_success:
-                    self.failures.append(f"{answer.request.method} {answer.status_code}: {answer.text}")
+                    self.failures.append(_failure(answer))
             self.answers += 1
+
+
+def _failure(answer: httpx.Response) -> str:
+    when = f" with Retry-After {answer.headers['Retry-After']}" if "Retry-After" in answer.headers else ""
+    return f"{answer.request.method} {answer.status_code}{when}: {answer.text}"
 
 
 def command(*arguments: str) -> list[str]:

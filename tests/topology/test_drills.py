@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("topology")]
 
 RESTARTS = 10
 KILLS = 20
-INTERRUPTED_STARTS = 12
+FEWER_KILLS = 6
+INTERRUPTED_STARTS = 10
 
 
 @pytest.fixture(scope="module")
@@ -69,23 +70,25 @@ def test_o1_rolling_restarts_under_mixed_load(house: House) -> None:
     assert (load.failures, doubled, lost) == ([], 0, set())
 
 
-@pytest.mark.parametrize("name", ["postgres.replica.1", "api.1", "valkey"])
-def test_d4_a_part_that_dies_again_and_again_fails_no_read(house: House, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "times"), [("postgres.replica.1", KILLS), ("api.1", FEWER_KILLS), ("valkey", FEWER_KILLS)]
+)
+def test_d4_a_part_that_dies_again_and_again_fails_no_read(house: House, name: str, times: int) -> None:
     with opened(house) as visitor, Load(visitor.list, visitor.list) as load:
-        for _ in range(KILLS):
+        for _ in range(times):
             house.kill(name)
-    report(f"{name} killed {KILLS} times, {load.answers} reads, {len(load.failures)} failed")
+    report(f"{name} killed {times} times, {load.answers} reads, {len(load.failures)} failed")
     assert load.failures == []
 
 
 def test_d6_what_was_acknowledged_survives_a_killed_primary(house: House) -> None:
     with opened(house) as shop, Load(shop.make) as load:
-        for _ in range(KILLS // 4):
+        for _ in range(FEWER_KILLS):
             house.kill("postgres.primary")
     stored = set(house.sql("SELECT sku FROM products").splitlines())
     report(f"{load.answers} answers, {len(shop.made)} acknowledged, {len(shop.made - stored)} lost")
     assert shop.made <= stored
-    assert all(" 503: " in failure for failure in load.failures), load.failures
+    assert [failure for failure in load.failures if "503 with Retry-After" not in failure] == []
 
 
 def test_a_supervisor_killed_at_any_moment_of_its_start_is_no_obstacle_for_the_next(folder: Path) -> None:

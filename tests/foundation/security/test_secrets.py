@@ -101,6 +101,18 @@ def test_a_file_that_others_can_reach_is_refused(tmp_path, mode):
         MasterSecret.read_file(path)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of root's")
+def test_a_group_may_read_a_file_of_roots(tmp_path, monkeypatch):
+    made, path = MasterSecret.generate(), tmp_path / "master.secret"
+    path.write_text(made.text)
+    monkeypatch.setattr(os, "geteuid", lambda: 10001)
+    path.chmod(0o440)
+    assert MasterSecret.read_file(path).secret_id == made.secret_id
+    path.chmod(0o444)
+    with pytest.raises(ExposedSecret):
+        MasterSecret.read_file(path)
+
+
 def test_a_file_that_is_not_there_is_a_sentence(tmp_path):
     with pytest.raises(SecretRefused, match="No such file"):
         MasterSecret.read_file(tmp_path / "nowhere")

@@ -26,8 +26,7 @@ CONNECTION_TROUBLE = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
-    # What the driver says where a connection dies between two steps of one call.
-    asyncpg.InternalClientError,
+    asyncpg.InternalClientError,  # its state machine met the farewell of a server that is going down
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,

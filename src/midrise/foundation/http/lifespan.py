@@ -80,5 +80,9 @@ class LivingApp:
                 await self._run_starts()
             except AppError:
                 continue
+            except Exception:
+                # Such as keys that another master secret has sealed: the log says so until somebody helps.
+                log.exception("start.failed")
+                continue
             log.info("start.complete")
             return

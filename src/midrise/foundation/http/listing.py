@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 from litestar import Request, Response
@@ -48,7 +48,7 @@ class Listing:
         if page.next_after is None:
             return Response(ListOf(page.rows))
         cursor = self._cursors.sign(page.next_after, query=self._query)
-        target = f"{self._path}?{urlencode([*self._parameters, ('cursor', cursor)])}"
+        target = f"{quote(self._path)}?{urlencode([*self._parameters, ('cursor', cursor)])}"
         return Response(ListOf(page.rows, cursor), headers={"link": f'<{target}>; rel="next"'})
 
 

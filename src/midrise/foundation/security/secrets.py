@@ -160,8 +160,9 @@ def _refuse_weak(raw: bytes) -> None:
 def _read_private_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & 0o077:
+            facts = os.fstat(file.fileno())
+            mode = stat.S_IMODE(facts.st_mode)
+            if mode & _forbidden_mode(facts.st_uid):
                 raise ExposedSecret(
                     f"The master secret in {path} can be read by other users (mode {mode:04o}): "
                     f"run `chmod 600 {path}`."
@@ -172,3 +173,11 @@ def _read_private_text(path: Path) -> str:
     if len(content) > _LARGEST_FILE_BYTES or not content.isascii():
         raise WeakSecret(f"The file {path} does not hold a master secret, which is a line of base64url text.")
     return content.decode("ascii")
+
+
+def _forbidden_mode(owner: int) -> int:
+    """Which bits of its mode give a secret away.
+
+    A file of root's may be read by a group: so Kubernetes hands secrets to processes that aren't root.
+    """
+    return 0o037 if owner == 0 != os.geteuid() else 0o077

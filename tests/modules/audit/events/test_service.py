@@ -5,7 +5,7 @@ from enum import StrEnum
 import pytest
 
 from midrise.foundation.actor import Actor
-from midrise.foundation.database import ConnectionPool, Database, PoolSettings
+from midrise.foundation.database import Database, PoolSettings
 from midrise.foundation.ids import new_id
 from midrise.foundation.paging import PageRequest
 from midrise.modules.audit.events.model import AuditEventFilter
@@ -23,8 +23,7 @@ class TeapotAction(StrEnum):
 
 @pytest.fixture
 async def database(database_url):
-    pool = ConnectionPool(PoolSettings(database_url, "midrise test"))
-    database = Database(write_pool=pool, read_pool=pool, constraint_errors={})
+    database = Database.on_one_server(PoolSettings(database_url, "midrise test"))
     yield database
     await database.close()
 

@@ -52,5 +52,5 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
         status=status,
         duration_ms=round(seconds * 1000, 2),
         caller=str(actor.user_id) if actor and actor.user_id else None,
-        address=actor.address if actor else None,
+        address=scope["client"][0],
     )

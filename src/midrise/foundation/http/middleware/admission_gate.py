@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from litestar.utils import normalize_path
+
 from midrise.foundation.actor import Actor
 from midrise.foundation.admission import Admission, Admitted, LimitName, OverLimit, RateVerdict
 from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send, header_of
@@ -26,7 +28,8 @@ class AdmissionGate:
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path: str = scope["path"]
+        # As the framework will read it: `//v1/auth//login` must not be another call than the one it is.
+        scope["path"] = path = normalize_path(scope["path"])
         if self._admission is None or not path.startswith(_LIMITED_PREFIX):
             scope["state"]["actor"] = _actor(scope, Admitted())
             await self._app(scope, receive, send)
@@ -35,7 +38,7 @@ class AdmissionGate:
             admitted = await self._admission.admit(
                 token=_bearer_token(scope),
                 address=scope["client"][0],
-                limit=self._limits.get(path.rstrip("/"), LimitName.DEFAULT),
+                limit=self._limits.get(path, LimitName.DEFAULT),
             )
         except OverLimit as refused:
             RATE_LIMITED.labels(refused.verdict.limit.value).inc()

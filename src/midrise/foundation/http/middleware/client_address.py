@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -28,29 +29,34 @@ class ClientAddress:
 
     def _address(self, scope: Scope) -> str:
         peer = scope.get("client")
-        host = peer[0] if peer else ""
+        host = _plain(peer[0]) if peer else ""
         if host and not self._is_trusted(host):
             return host
         forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
         hops = [hop.strip() for value in forwarded for hop in value.decode("latin-1").split(",")]
         for hop in reversed(hops):
-            if not _is_address(hop):
+            if _parsed(hop) is None:
                 break
-            host = hop
-            if not self._is_trusted(hop):
+            host = _plain(hop)
+            if not self._is_trusted(host):
                 break
         return host
 
     def _is_trusted(self, host: str) -> bool:
-        if not _is_address(host):
-            return False
-        address = ipaddress.ip_address(host)
-        return any(address in network for network in self._trusted)
+        address = _parsed(host)
+        return address is not None and any(address in network for network in self._trusted)
 
 
-def _is_address(text: str) -> bool:
+def _parsed(text: str) -> Address | None:
+    """The address; None for what is none, or has a zone, which means nothing on another machine."""
     try:
-        ipaddress.ip_address(text)
+        return None if "%" in text else ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def _plain(text: str) -> str:
+    """The one spelling of an address: a socket for both protocols shows IPv4 as `::ffff:203.0.113.7`."""
+    address = _parsed(text)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address or text)
