@@ -67,9 +67,7 @@ class ReplicaSettings(Section):
     urls: Annotated[tuple[SecretStr, ...], BeforeValidator(_split_by_comma)] = Field(
         (), description="Outside replicas, a comma between"
     )
-    most_lag_seconds: float = Field(
-        10.0, gt=0, le=3600, description="A replica further behind is left alone until it has caught up"
-    )
+    most_lag_seconds: float = Field(10.0, gt=0, le=3600, description="One that is further behind is left alone")
 
 
 class RedisSettings(Section):
