@@ -66,6 +66,12 @@ async def test_an_empty_database_gets_every_table(empty_url):
     assert set(await ask(empty_url, "SELECT version_num FROM alembic_version")) == heads(migration_folders())
 
 
+async def test_a_url_is_read_as_the_pools_read_it(empty_url):
+    with_options = f"{empty_url.replace('host=', 'host=/nowhere,')},5432&sslmode=prefer"
+    await migrated(with_options)
+    assert "users" in await ask(empty_url, TABLES)
+
+
 async def test_two_runs_at_once_do_the_work_of_one(empty_url):
     await asyncio.gather(*(migrated(empty_url) for _ in range(3)))
     assert set(await ask(empty_url, "SELECT version_num FROM alembic_version")) == heads(migration_folders())

@@ -1,8 +1,9 @@
 """Brings a database to the present shape: Alembic, one run at a time."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
+from typing import cast
 
 import asyncpg
 from alembic import command
@@ -10,7 +11,6 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
-from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
@@ -54,14 +54,12 @@ def _config(version_folders: Sequence[Path]) -> Config:
 
 
 async def _migrate(database_url: str, config: Config) -> None:
-    url = make_url(database_url).set(drivername="postgresql+asyncpg")
-    engine = create_async_engine(
-        url,
-        poolclass=NullPool,
-        connect_args={
-            "server_settings": {"application_name": "midrise migrate", "lock_timeout": _LOCK_TIMEOUT}
-        },
-    )
+    def connect() -> Awaitable[asyncpg.Connection]:
+        # By asyncpg itself, as the pools connect: SQLAlchemy knows neither `sslmode` nor several hosts.
+        settings = {"application_name": "midrise migrate", "lock_timeout": _LOCK_TIMEOUT}
+        return cast("Awaitable[asyncpg.Connection]", asyncpg.connect(database_url, server_settings=settings))
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
     try:
         async with engine.connect() as connection:
             await connection.execute(text("SET LOCAL lock_timeout = 0"))  # the run before may take its time
