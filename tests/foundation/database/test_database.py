@@ -275,31 +275,3 @@ async def test_a_copy_that_breaks_a_rule_is_its_error(database, names):
         async with database.write() as tx:
             await tx.copy("things", columns=("name",), records=[("mug",), ("mug",)])
     assert await names() == []
-
-
-async def test_two_hundred_requests_that_go_away_leave_nothing_behind(open_database, onlooker, names):
-    database = open_database(largest_size=3)
-
-    async def work(number: int) -> None:
-        async with database.write() as tx:
-            await tx.execute(ADD, new_name=f"mug {number}")
-            await tx.value(SLEEP, seconds=60)
-
-    tasks = [asyncio.create_task(work(number)) for number in range(200)]
-    await until(lambda: database._write_pool.in_use == 3)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    await until(lambda: database._write_pool.in_use == 0)
-    await until(no_locks_on_things(onlooker))
-    assert await names() == []
-
-
-def no_locks_on_things(onlooker):
-    async def ask() -> bool:
-        question = (
-            "SELECT count(*) = 0 FROM pg_locks WHERE relation = 'things'::regclass AND pid <> pg_backend_pid()"
-        )
-        return await onlooker.fetchval(question)
-
-    return ask
