@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.foundation.database.locks import no_locks_on_things
 from tests.foundation.database.statements_of_things import ADD, SLEEP
 from tests.foundation.waiting import until
 
@@ -25,13 +26,3 @@ async def test_two_hundred_requests_that_go_away_leave_nothing_behind(open_datab
     await until(lambda: database._write_pool.in_use == 0)
     await until(no_locks_on_things(onlooker))
     assert await names() == []
-
-
-def no_locks_on_things(onlooker):
-    async def ask() -> bool:
-        question = (
-            "SELECT count(*) = 0 FROM pg_locks WHERE relation = 'things'::regclass AND pid <> pg_backend_pid()"
-        )
-        return await onlooker.fetchval(question)
-
-    return ask

@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 from tests.foundation.database.conftest import NameTaken, ShelfTaken
+from tests.foundation.database.locks import no_locks_on_things
 from tests.foundation.database.statements_of_things import (
     ADD,
     ADD_AMOUNT,
