@@ -15,7 +15,7 @@ from midrise.topology.errors import CannotStart, Refused
 from midrise.topology.events import Noted, ProcessStatus, Tell
 from midrise.topology.leftovers import ProcessRecord
 
-STEADY_AFTER_S = 10
+STEADY_AFTER_S = 2
 """Who has run this long has recovered: the next failure counts as the first."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0

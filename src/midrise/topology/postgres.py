@@ -69,7 +69,7 @@ class PostgresPrimary(PostgresCluster):
         await self.run_program(
             "initdb",
             *("-D", str(unfinished), "--username=postgres", "--encoding=UTF8", *locale),
-            *("--auth-local=trust", "--auth-host=reject", "--data-checksums"),
+            *("--auth-local=trust", "--auth-host=reject", "--data-checksums", *self._sync_options),
         )
         configuration = unfinished / "postgresql.conf"
         self.account.write(configuration, f"include 'midrise.conf'\n{configuration.read_text()}")
@@ -123,7 +123,7 @@ class PostgresReplica(PostgresCluster, DisposableComponent):
         await self.run_program(
             "pg_basebackup",
             *("-D", str(unfinished), "-d", f"host='{self.sockets}' port={self.primary.port} user=postgres"),
-            *("--checkpoint=fast", "--wal-method=stream"),
+            *("--checkpoint=fast", "--wal-method=stream", *self._sync_options),
         )
         self.account.write(unfinished / "standby.signal", "")
         old = self.folder.with_name(f"{self.folder.name}.old")
