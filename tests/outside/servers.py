@@ -61,7 +61,7 @@ def outside_servers() -> Iterator[OutsideServers]:
         stack.enter_context(_postgres(folder, "replica", port=replica))
         stack.enter_context(_redis(folder, port=redis))
         yield OutsideServers(
-            database_url=f"postgresql://shop:{PASSWORD}@127.0.0.1:{primary}/shop",
+            database_url=f"postgresql://shop:{PASSWORD}@127.0.0.1:{primary}/shop?sslmode=prefer",
             replica_url=f"postgresql://shop:{PASSWORD}@127.0.0.1:{replica}/shop",
             redis_url=f"redis://:{PASSWORD}@127.0.0.1:{redis}/0",
         )
