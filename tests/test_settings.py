@@ -92,3 +92,135 @@ def test_a_master_secret_that_others_can_read_is_refused(tmp_path):
     (fault,) = faults_of(MIDRISE_MASTER_SECRET_FILE=str(path))
     assert "can be read by other users" in fault
     assert MasterSecret.generate().text not in fault
+
+
+def test_an_empty_variable_is_a_fault_and_not_the_default():
+    assert faults_of(MIDRISE_DATABASE_URL="") == ["MIDRISE_DATABASE_URL: it is empty; leave it out instead."]
+
+
+def test_a_setting_is_given_once(tmp_path):
+    path = tmp_path / "url"
+    path.write_text("redis://cache:6379/0")
+    (fault,) = faults_of(MIDRISE_REDIS_URL="redis://other:6379/0", MIDRISE_REDIS_URL_FILE=str(path))
+    assert fault == "MIDRISE_REDIS_URL: MIDRISE_REDIS_URL_FILE is set as well; one of them must go."
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("port = ", "is not valid TOML"),
+        ('port = "high"', "MIDRISE_PORT: "),
+        ("instance = 4", "MIDRISE_INSTANCE: "),
+        ('[database]\nurls = "x"', "MIDRISE_DATABASE_URLS: "),
+        ("[database]\nurl = 5", "MIDRISE_DATABASE_URL: "),
+        ('database = "x"', "MIDRISE_DATABASE: "),
+    ],
+)
+def test_faults_of_the_file_are_told_as_those_of_the_environment(tmp_path, text, fault):
+    toml = tmp_path / "midrise.toml"
+    toml.write_text(text)
+    assert fault in faults_of(toml)[0]
+
+
+def test_a_value_in_place_of_a_table_is_a_fault_too(tmp_path):
+    toml = tmp_path / "midrise.toml"
+    toml.write_text('database = "x"')
+    (fault,) = faults_of(toml, MIDRISE_DATABASE_URL="postgresql://db/shop")
+    assert "[database]" in fault
+
+
+def test_a_file_that_can_not_be_read_is_a_fault(tmp_path):
+    assert "can't be read" in faults_of(tmp_path)[0]
+
+
+def test_lists_have_a_comma_between():
+    settings = settings_of(
+        MIDRISE_CORS_ORIGINS="https://shop.example, http://localhost:3000",
+        MIDRISE_TRUSTED_PROXIES="10.0.0.0/8,2001:db8::/32, 192.0.2.1",
+        MIDRISE_REPLICA_URLS="postgresql://one/shop,postgresql://two/shop",
+    )
+    assert settings.cors.origins == ("https://shop.example", "http://localhost:3000")
+    assert settings.trusted.proxies == ("10.0.0.0/8", "2001:db8::/32", "192.0.2.1")
+    assert [url.get_secret_value() for url in settings.replica.urls] == [
+        "postgresql://one/shop",
+        "postgresql://two/shop",
+    ]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *(
+            "*",
+            "shop.example",
+            "https://",
+            "ftp://shop.example",
+            "https://shop.example/",
+            "https://Shop.example",
+        ),
+        *(
+            "https://shop.example?a",
+            "https://shop.example#a",
+            "https://me@shop.example",
+            "null",
+            "https://[::1",
+        ),
+    ],
+)
+def test_an_origin_is_what_browsers_send(origin):
+    (fault,) = faults_of(MIDRISE_CORS_ORIGINS=origin)
+    assert fault.startswith("MIDRISE_CORS_ORIGINS: ")
+
+
+@pytest.mark.parametrize("network", ["10.0.0.0/33", "proxy.internal", "10.0.0"])
+def test_a_proxy_is_an_address_or_a_network(network):
+    (fault,) = faults_of(MIDRISE_TRUSTED_PROXIES=network)
+    assert fault.startswith("MIDRISE_TRUSTED_PROXIES: ")
+
+
+def test_certificate_and_key_go_together():
+    (fault,) = faults_of(MIDRISE_TLS_CERT="cert.pem")
+    assert "MIDRISE_TLS_CERT and MIDRISE_TLS_KEY go together" in fault
+
+
+@pytest.mark.parametrize("level", ["debug", "INFO", "Warning", "error"])
+def test_a_level_is_taken_in_any_case(level):
+    assert settings_of(MIDRISE_LOG_LEVEL=level).log.level == level
+
+
+@pytest.mark.parametrize("limit", ["off", "600/60", "1/1", "999999999/99999"])
+def test_a_rate_limit_is_requests_in_seconds(limit):
+    assert settings_of(MIDRISE_RATE_LIMIT=limit).rate.limit == limit
+
+
+@pytest.mark.parametrize("limit", ["0/60", "600/0", "600", "600/60\n", "-1/60", "off\n", "1e3/60"])
+def test_another_rate_limit_is_a_fault(limit):
+    assert faults_of(MIDRISE_RATE_LIMIT=limit)
+
+
+def test_every_setting_of_the_contract_is_there():
+    shown = settings_of(
+        MIDRISE_DATABASE_URL="x",
+        MIDRISE_REDIS_URL="x",
+        MIDRISE_ADMIN_PASSWORD="x",
+        MIDRISE_MASTER_SECRET="x",
+        MIDRISE_TLS_CERT="x",
+        MIDRISE_TLS_KEY="x",
+    ).shown()
+    assert set(shown) >= {
+        *("MIDRISE_HOME", "MIDRISE_HOST", "MIDRISE_PORT", "MIDRISE_INSTANCES", "MIDRISE_REPLICAS"),
+        *("MIDRISE_ADMIN_EMAIL", "MIDRISE_ADMIN_PASSWORD", "MIDRISE_DATABASE_URL", "MIDRISE_REPLICA_URLS"),
+        *("MIDRISE_REDIS_URL", "MIDRISE_RATE_LIMIT", "MIDRISE_PASSWORD_COST", "MIDRISE_LOG_LEVEL"),
+        *("MIDRISE_CORS_ORIGINS", "MIDRISE_TRUSTED_PROXIES", "MIDRISE_TLS_CERT", "MIDRISE_TLS_KEY"),
+        "MIDRISE_MASTER_SECRET",
+    }
+
+
+def test_every_setting_says_what_it_means():
+    from midrise.settings import Section, Settings
+
+    for field in Settings.model_fields.values():
+        section = field.annotation
+        inner = isinstance(section, type) and issubclass(section, Section)
+        fields = section.model_fields.values() if inner else [field]
+        assert all(each.description for each in fields)

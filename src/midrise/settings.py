@@ -96,13 +96,8 @@ class LogSettings(Section):
     """The log."""
 
     level: str = Field(
-        "info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error"
+        "info", pattern="(?i)^(debug|info|warning|error)$", description="debug, info, warning or error"
     )
-
-    @field_validator("level", mode="before")
-    @classmethod
-    def _lower(cls, value: object) -> object:
-        return value.lower() if isinstance(value, str) else value
 
 
 class CorsSettings(Section):
@@ -115,7 +110,8 @@ class CorsSettings(Section):
     def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
             parts = urlsplit(origin)
-            if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query:
+            spelt = f"{parts.scheme}://{parts.netloc.lower()}"
+            if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in origin or spelt != origin:
                 raise ValueError(f"{origin!r} is not an origin such as https://shop.example")
         return origins
 
@@ -185,11 +181,8 @@ class Settings(Section):
     def shown(self) -> dict[str, object]:
         """Every setting by its full name, secrets masked: what a process prints when it starts."""
         values = self.model_dump(mode="json")
-        return {
-            name: _at(values, place)
-            for name, place in sorted(_places().items())
-            if _at(values, place) is not None
-        }
+        shown = {name: _at(values, place) for name, place in sorted(_places().items())}
+        return {name: value for name, value in shown.items() if value is not None}
 
 
 def load(environment: Mapping[str, str] | None = None, *, toml: Path | None = None) -> Settings:
@@ -207,6 +200,8 @@ def load(environment: Mapping[str, str] | None = None, *, toml: Path | None = No
             faults.append(f"{name}: the file can't be read ({trouble.strerror}).")
         except ValueError as refused:
             faults.append(f"{name}: {refused}")
+        except TypeError:
+            faults.append(f"{name}: {TOML_FILE} has a value in place of the table [{place[0]}].")
     if faults:
         raise SettingsInvalid("\n".join(faults))
     try:
@@ -261,6 +256,10 @@ def _given(environment: Mapping[str, str], faults: list[str]) -> list[tuple[str,
 
 
 def _value(environment: Mapping[str, str], name: str) -> str:
+    if not environment[name]:
+        raise ValueError("it is empty; leave it out instead.")
+    if f"{name}_FILE" in environment:
+        raise ValueError(f"{name}_FILE is set as well; one of them must go.")
     if name == "MIDRISE_MASTER_SECRET_FILE":
         from midrise.foundation.security.secrets import MasterSecret  # slow to read, and few need it
 
@@ -282,8 +281,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
 
 
 def _put(values: dict[str, Any], place: tuple[str, ...], value: str) -> None:
-    for step in place[:-1]:
-        values = values.setdefault(step, {})
+    for section in place[:-1]:
+        values = values.setdefault(section, {})
     values[place[-1]] = value
 
 
@@ -294,7 +293,5 @@ def _at(values: Any, place: tuple[str, ...]) -> object:
 
 
 def _sentence(fault: Any) -> str:
-    place = tuple(str(step) for step in fault["loc"])
-    variable = PREFIX + "_".join(step for step in place if not step.isdigit()).upper()
-    reason = fault["msg"].removeprefix("Value error, ")
-    return f"{variable}: {reason}."
+    place = (str(step) for step in fault["loc"] if not isinstance(step, int))
+    return f"{PREFIX}{'_'.join(place).upper()}: {fault['msg'].removeprefix('Value error, ')}."
