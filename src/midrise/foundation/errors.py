@@ -59,8 +59,8 @@ FAULT_DETAILS: Mapping[FaultCode, str] = {
     FaultCode.NOT_ALLOWED: "must be one of: {allowed}",
     FaultCode.TOO_SMALL: "must be {limit} or more",
     FaultCode.TOO_LARGE: "must be {limit} or less",
-    FaultCode.TOO_SHORT: "must have at least {limit} characters or items",
-    FaultCode.TOO_LONG: "must have at most {limit} characters or items",
+    FaultCode.TOO_SHORT: "must be at least {limit} long",
+    FaultCode.TOO_LONG: "must be at most {limit} long",
     FaultCode.NUL_CHARACTER: "must not hold the NUL character",
     FaultCode.UNKNOWN_REFERENCE: "names what does not exist: {value}",
     FaultCode.ALREADY_USED: "was used for something else",
@@ -163,6 +163,8 @@ class Unauthenticated(AppError):
     code = "unauthenticated"
     title = "Nobody is logged in"
     detail = "A valid access token or API key is needed"
+    credential_refused = False
+    """Whether something was presented that is no good, rather than nothing."""
 
 
 class Forbidden(AppError):

@@ -14,7 +14,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
 from midrise.foundation.actor import Actor
-from midrise.foundation.errors import AppError
+from midrise.foundation.errors import AppError, Unauthenticated
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ def check_access(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRo
         return
     rejection: AppError | None = connection.scope["state"].get("rejection")
     if rejection is not None:
+        if isinstance(rejection, Unauthenticated):
+            rejection.credential_refused = True
         raise rejection
     actor: Actor = connection.scope["state"]["actor"]
     if access.known:

@@ -76,6 +76,8 @@ class StrictBody(AbstractDTO[Any]):
 
     def decode_bytes(self, value: bytes) -> Any:
         connection = self._connection
+        if connection.headers.get("content-encoding", "identity").lower() != "identity":
+            raise UnsupportedMediaType("without a Content-Encoding")
         content_type = connection.headers.get("content-type", "")
         check_content_type(content_type, method=str(connection.scope.get("method")))
         return self._decoders[connection.scope["route_handler"].handler_id].decode(value)

@@ -24,6 +24,7 @@ IfNoneMatch = Annotated[
     ),
 ]
 
+_EMPTY_MEMBER = re.compile(r"[ \t]*(?:,|$)")
 _TAG = re.compile(r'\s*(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 
 
@@ -66,7 +67,12 @@ def _tags(header: str) -> tuple[str, ...]:
     while position < len(header):
         match = _TAG.match(header, position)
         if match is None:
-            return ()
+            # An empty member of a list counts for nothing (RFC 9110, section 5.6.1).
+            empty = _EMPTY_MEMBER.match(header, position)
+            if empty is None:
+                return ()
+            position = empty.end()
+            continue
         tags.append(match[1])
         position = match.end()
     return tuple(tags)
@@ -79,9 +85,13 @@ def resource_answer(
     if_none_match: str | None = None,
     status_code: int = 200,
     location: str | None = None,
+    cache_control: str = "no-store",
 ) -> Response[Shown]:
-    """A resource as the answer, with its ETag; 304 and no body where the client has it already."""
-    headers = {"etag": quoted(tag)}
+    """A resource as the answer, with its ETag; 304 and no body where the client has it already.
+
+    Who may keep it is said by ``cache_control``: nobody, unless it is nothing personal.
+    """
+    headers = {"etag": quoted(tag), "cache-control": cache_control}
     if is_known(if_none_match, tag):
         return cast("Response[Shown]", Response(None, status_code=304, headers=headers))
     if location is not None:

@@ -86,10 +86,12 @@ def problem_bytes(error: AppError, scope: Scope) -> bytes:
 
 def problem_headers(error: AppError) -> dict[str, str]:
     """The headers that belong to the error."""
-    headers = {"content-type": PROBLEM_JSON, "cache-control": "no-store"}
+    headers = {"content-type": PROBLEM_JSON, "cache-control": "no-store", "vary": "Accept-Language"}
     match error:
         case Unauthenticated():
-            headers["www-authenticate"] = 'Bearer realm="midrise"'
+            # RFC 6750, section 3.1: a client whose token was refused knows that it must get another one.
+            refused = ', error="invalid_token"' if error.credential_refused else ""
+            headers["www-authenticate"] = f'Bearer realm="midrise"{refused}'
         case TooMany() | Unavailable():
             headers["retry-after"] = str(error.retry_after_seconds)
         case PreconditionFailed():

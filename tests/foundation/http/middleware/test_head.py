@@ -5,6 +5,7 @@ from litestar import get, post
 from tests.foundation.http.small_app import client_of, small_app
 
 from midrise.foundation.http.access import ANYONE
+from midrise.foundation.http.middleware.head import HeadAnswers
 
 pytestmark = pytest.mark.anyio
 
@@ -39,3 +40,16 @@ async def test_an_error_has_no_body_either(client, path, status):
     head = await client.head(path)
     assert (head.status_code, head.content) == (status, b"")
     assert head.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_server_still_sees_a_head():
+    scope = {"type": "http", "method": "HEAD", "state": {}}
+    methods = []
+
+    async def app(asked, receive, send):
+        asked["path_template"] = "/things"
+        methods.append((asked["method"], scope["method"]))
+
+    await HeadAnswers(app)(scope, None, None)
+    assert methods == [("GET", "HEAD")]
+    assert scope["path_template"] == "/things"

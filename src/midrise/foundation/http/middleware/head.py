@@ -20,5 +20,10 @@ class HeadAnswers:
             await send(message)
 
         scope["state"]["method"] = "HEAD"
-        scope["method"] = "GET"
-        await self._app(scope, receive, send_without_body)
+        # The server looks at its own scope when the answer comes: there it must stay a HEAD.
+        asked = {**scope, "method": "GET"}
+        try:
+            await self._app(asked, receive, send_without_body)
+        finally:
+            # What the framework found out belongs to the request, for the log.
+            scope.update({name: asked[name] for name in asked.keys() - scope.keys()})

@@ -62,6 +62,9 @@ SortBy = Annotated[
     ProductSort, QueryParameter(description="`-` turns an order round; newest first if left out")
 ]
 
+# Nothing personal, but drafts are shown to some: a browser may keep it, and must ask whether it still stands.
+_ASK_AGAIN = "private, no-cache"
+
 
 class ProductsController(Controller):
     """Products."""
@@ -100,7 +103,9 @@ class ProductsController(Controller):
     ) -> Response[ProductShown]:
         """A draft or an archived product is not found without `products:write`."""
         product = await products.get_product(actor, product_id)
-        return resource_answer(product_shown(product), tag=product.tag, if_none_match=if_none_match)
+        return resource_answer(
+            product_shown(product), tag=product.tag, if_none_match=if_none_match, cache_control=_ASK_AGAIN
+        )
 
     @get("/by-slug/{slug:str}", access=ANYONE, summary="Read a product by its slug")
     async def get_product_by_slug(
@@ -112,7 +117,9 @@ class ProductsController(Controller):
     ) -> Response[ProductShown]:
         """As by its id."""
         product = await products.get_product_by_slug(actor, slug)
-        return resource_answer(product_shown(product), tag=product.tag, if_none_match=if_none_match)
+        return resource_answer(
+            product_shown(product), tag=product.tag, if_none_match=if_none_match, cache_control=_ASK_AGAIN
+        )
 
     @post(access=needs(PRODUCTS_WRITE), summary="Create a product", errors=(SkuTaken, SlugTaken))
     async def create_product(
