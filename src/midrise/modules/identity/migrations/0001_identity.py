@@ -14,6 +14,7 @@ BUILT_IN_ROLES = {
     "support": "Sees users and the audit",
     "customer": "Looks after itself",
 }
+UNDELETABLE = {"administrator", "customer"}
 PERMISSIONS = {
     "manager": ("products:read", "products:write", "stock:write"),
     "support": ("users:read", "roles:read", "audit:read"),
@@ -144,7 +145,7 @@ def _fill_roles() -> None:
             sa.insert(roles).values(
                 name=name,
                 description=description,
-                built_in=True,
+                built_in=name in UNDELETABLE,
                 version=1,
                 created_at=sa.func.now(),
                 updated_at=sa.func.now(),
