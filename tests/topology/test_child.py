@@ -1,6 +1,7 @@
 """One process: started, awaited, stopped."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import psutil
@@ -91,8 +92,29 @@ def is_running(pid: int) -> bool:
 
 def test_a_child_leads_a_session_of_its_own_so_that_ctrl_c_passes_it_by(tmp_path: Path) -> None:
     async def look(child: Child) -> None:
-        import os
-
         assert os.getsid(child.pid) == child.pid
 
     run(Script(tmp_path, STEADY), tmp_path, then=look)
+
+
+def test_in_a_hurry_nobody_is_waited_for(tmp_path: Path) -> None:
+    async def hurry(child: Child) -> None:
+        await child.ready()
+        stopping = asyncio.create_task(child.stop())
+        await asyncio.sleep(0)
+        child.hurry()
+        await stopping
+
+    script = Script(tmp_path, 'trap "" TERM; touch "$1"; while :; do sleep 1; done')
+    script.stop_limit_s = 3600
+    run(script, tmp_path, then=hurry)
+
+
+def test_what_is_stopped_after_the_hurry_began_ends_at_once(tmp_path: Path) -> None:
+    async def hurry(child: Child) -> None:
+        await child.ready()
+        child.hurry()
+
+    script = Script(tmp_path, 'trap "" TERM; touch "$1"; while :; do sleep 1; done')
+    script.stop_limit_s = 3600
+    run(script, tmp_path, then=hurry)

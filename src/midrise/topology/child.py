@@ -32,6 +32,8 @@ class Child:
         self.log = logs / f"{component.name}.log"
         self._process: asyncio.subprocess.Process | None = None
         self._log_start = 0
+        self._is_stopping = False
+        self._is_hurried = False
         self._stragglers: dict[int, asyncio.Task[None]] = {}
 
     @property
@@ -85,6 +87,12 @@ class Child:
             return 0
         return await self._process.wait()
 
+    def hurry(self) -> None:
+        """Let it end without waiting for anybody, now if it is being stopped, else when it will be."""
+        self._is_hurried = True
+        if self._is_stopping and self.pid:
+            processes.signal_group(self.pid, self.component.hurry_signal)
+
     async def stop(self) -> None:
         """End the process as it likes to be ended, or by force when it takes too long."""
         for stragglers in list(self._stragglers.values()):
@@ -94,14 +102,17 @@ class Child:
             self.component.clear()
             return
         if process.returncode is None:
+            self._is_stopping = True
+            component = self.component
             with contextlib.suppress(ProcessLookupError):
-                process.send_signal(self.component.stop_signal)
+                process.send_signal(component.hurry_signal if self._is_hurried else component.stop_signal)
             try:
                 await asyncio.wait_for(process.wait(), self.component.stop_limit_s)
             except TimeoutError:
                 processes.signal_group(process.pid, signal.SIGKILL)
                 await process.wait()
-        processes.signal_group(process.pid, signal.SIGKILL)
+            self._is_stopping = False
+        self._signal_rest(signal.SIGKILL)
         self.component.clear()
 
     def is_beyond_repair(self) -> bool:
@@ -113,10 +124,18 @@ class Child:
         """Tell processes that outlived the first one of their group to end; by force, if they take too long."""
         group = self._process.pid if self._process else None
         number = self.component.straggler_signal
-        if group is None or group in self._stragglers or not processes.signal_group(group, number):
+        if group is None or group in self._stragglers or not self._signal_rest(number):
             return
         if number is not signal.SIGKILL:
             self._stragglers[group] = asyncio.create_task(self._outwait(group))
+
+    def _signal_rest(self, number: signal.Signals) -> bool:
+        """Signal what is left of the group of a process that has ended; whether there was anything."""
+        # Where the number lives again, it is another program's: a group keeps its number from being reused.
+        group = self._process.pid if self._process else None
+        if group is None or processes.start_mark(group) is not None:
+            return False
+        return processes.signal_group(group, number)
 
     async def _outwait(self, group: int) -> None:
         try:

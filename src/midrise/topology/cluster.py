@@ -56,8 +56,8 @@ class PostgresCluster(Component):
     stop_limit_s: ClassVar[float] = 60
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT
     """Fast shutdown: sessions are ended, what was committed is kept."""
-    hurry_signal: ClassVar[signal.Signals] = signal.SIGQUIT
-    """Immediate shutdown: the next start recovers, as after a crash."""
+    hurry_signal: ClassVar[signal.Signals] = signal.SIGINT
+    """The same: it waits for nobody, and a quicker end would cost a recovery at the next start."""
 
     def __init__(
         self,

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
-from midrise.topology import processes
 from midrise.topology.child import Child
 from midrise.topology.component import Component, DisposableComponent
 from midrise.topology.errors import CannotStart, Refused
@@ -76,9 +75,8 @@ class Kept:
         self.state = State.STOPPED
 
     def hurry(self) -> None:
-        """If it is being ended, end it now."""
-        if self.state is State.STOPPING and self.pid:
-            processes.signal_group(self.pid, self.component.hurry_signal)
+        """Wait for no requests: what is being stopped ends now, and what will be stopped does so at once."""
+        self._child.hurry()
 
     async def replace(self) -> None:
         """Put a new process in the place of the present one.
