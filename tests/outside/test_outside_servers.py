@@ -8,10 +8,11 @@ import httpx
 import pytest
 from tests.outside.servers import PASSWORD as SERVER_PASSWORD
 from tests.outside.servers import missing_programs, outside_servers
-from tests.topology.house import House, raised
+from tests.topology.house import House, raised, wait_for
 
 pytestmark = [pytest.mark.outside, pytest.mark.xdist_group("outside")]
 
+READS_ON_REPLICA = 'midrise_reads_total{server="replica"}'
 PASSWORD = "three green boats at dawn"
 NAMES_IN_ORDER = [
     *("2 mugs", "Apple", "apple pie", "Zebra", "ärmel", "Éclair", "éclair au café", "Ωmega"),
@@ -39,6 +40,17 @@ def new_product(name: str) -> dict[str, object]:
     return {"sku": secrets.token_hex(8), "name": name, "price": {"amount": 1999, "currency": "BDT"}}
 
 
+def replica_reads(house: House) -> float:
+    """How many units of work the instances have read on the replica."""
+    counted = 0.0
+    for name in ("api.1", "api.2"):
+        inside = httpx.HTTPTransport(uds=f"{house.sockets}/{name}.internal.sock")
+        with httpx.Client(transport=inside, base_url="http://midrise") as client:
+            lines = client.get("/metrics").text.splitlines()
+        counted += sum(float(line.split()[1]) for line in lines if line.startswith(READS_ON_REPLICA))
+    return counted
+
+
 def test_midrise_runs_no_server_of_its_own(house: House) -> None:
     assert house.names() == ["worker", "api.1", "api.2", "gateway"]
     assert house.status()["ready"]
@@ -48,6 +60,11 @@ def test_every_dependency_is_up(house: House) -> None:
     with house.client() as visitor:
         states = visitor.get("/readyz").json()
     assert states == {"status": "ready", "dependencies": {"database": "up", "replica": "up", "cache": "up"}}
+
+
+def test_lists_come_from_the_replica(house: House) -> None:
+    with house.client() as visitor:
+        wait_for(lambda: visitor.get("/v1/products").is_success and replica_reads(house) > 0)
 
 
 def test_a_person_registers_logs_in_and_out(house: House) -> None:
