@@ -185,7 +185,7 @@ def test_certificate_and_key_go_together():
 
 @pytest.mark.parametrize("level", ["debug", "INFO", "Warning", "error"])
 def test_a_level_is_taken_in_any_case(level):
-    assert settings_of(MIDRISE_LOG_LEVEL=level).log.level == level
+    assert settings_of(MIDRISE_LOG_LEVEL=level).log.level == level.lower()
 
 
 @pytest.mark.parametrize("limit", ["off", "600/60", "1/1", "999999999/99999"])
@@ -200,10 +200,10 @@ def test_another_rate_limit_is_a_fault(limit):
 
 def test_every_setting_of_the_contract_is_there():
     shown = settings_of(
-        MIDRISE_DATABASE_URL="x",
-        MIDRISE_REDIS_URL="x",
-        MIDRISE_ADMIN_PASSWORD="x",
-        MIDRISE_MASTER_SECRET="x",
+        MIDRISE_DATABASE_URL="postgresql://db/shop",
+        MIDRISE_REDIS_URL="redis://cache",
+        MIDRISE_ADMIN_PASSWORD="three green boats at dawn",
+        MIDRISE_MASTER_SECRET=MasterSecret.generate().text,
         MIDRISE_TLS_CERT="x",
         MIDRISE_TLS_KEY="x",
     ).shown()
@@ -224,3 +224,43 @@ def test_every_setting_says_what_it_means():
         inner = isinstance(section, type) and issubclass(section, Section)
         fields = section.model_fields.values() if inner else [field]
         assert all(each.description for each in fields)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("MIDRISE_ADMIN_PASSWORD", "short", "it must be at least 12 long"),
+        ("MIDRISE_ADMIN_PASSWORD", "password1234", "stolen elsewhere"),
+        ("MIDRISE_ADMIN_EMAIL", "nope", "it must be an e-mail address"),
+        ("MIDRISE_MASTER_SECRET", "short", "The master secret"),
+        ("MIDRISE_DATABASE_URL", "notaurl", "postgresql://user:password@host:5432/name"),
+        ("MIDRISE_DATABASE_URL", "mysql://hush@db/shop", "postgresql://"),
+        ("MIDRISE_REPLICA_URLS", "postgresql://r1/shop,hush", "postgresql://"),
+        ("MIDRISE_REDIS_URL", "memcached://hush", "redis://"),
+        ("MIDRISE_PORT", "high", "it must be a whole number"),
+        ("MIDRISE_PORT", "0", "it must be 1 or more"),
+        ("MIDRISE_PORT", "70000", "it must be 65535 or less"),
+        ("MIDRISE_REPLICA_MOST_LAG_SECONDS", "0", "it must be more than 0"),
+        ("MIDRISE_REPLICA_MOST_LAG_SECONDS", "inf", "it must be "),
+        ("MIDRISE_TOKEN_ISSUER_FILE", os.devnull, "it must not be empty"),
+        ("MIDRISE_LOG_LEVEL", "loud", "it must be debug, info, warning or error"),
+        ("MIDRISE_RATE_LIMIT", "hush", "such as 600/60, or off"),
+    ],
+)
+def test_each_fault_is_one_plain_sentence_that_keeps_the_value_to_itself(variable, value, said):
+    (fault,) = faults_of(**{variable: value})
+    assert fault.startswith(variable.removesuffix("_FILE"))
+    assert said in fault
+    assert fault.endswith(".")
+    assert not {"hush", "String", "Input", "pattern"} & set(fault.replace(":", " ").split())
+
+
+def test_faults_of_names_and_of_values_are_told_together():
+    faults = faults_of(MIDRISE_INSTANCE="4", MIDRISE_ADMIN_PASSWORD="short", MIDRISE_ADMIN_EMAIL="nope")
+    assert len(faults) == 3
+
+
+def test_a_misspelt_key_of_the_file_is_told_in_plain_words(tmp_path):
+    toml = tmp_path / "midrise.toml"
+    toml.write_text('[database]\nurll = "x"')
+    assert faults_of(toml) == ["MIDRISE_DATABASE_URLL: midrise.toml has it, but there is no such setting."]

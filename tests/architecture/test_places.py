@@ -12,7 +12,7 @@ WALL_CLOCK = (
 )
 ALLOWED = (
     *((COMMITS, "foundation/database/"),),
-    *((ENVIRONMENT, "settings.py"),),
+    *((ENVIRONMENT, "settings/loading.py"),),
     *((WALL_CLOCK, "foundation/clock.py"),),
 )
 

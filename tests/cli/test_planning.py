@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from midrise.cli.planning import plan_of
+from midrise.foundation.security.secrets import MasterSecret
 from midrise.settings import load
 from midrise.topology.plan import Plan
 
@@ -34,7 +35,7 @@ def test_what_is_given_reaches_the_plan() -> None:
         MIDRISE_TLS_KEY="key.pem",
         MIDRISE_TRUSTED_PROXIES="10.0.0.0/8",
         MIDRISE_CORS_ORIGINS="https://shop.example",
-        MIDRISE_MASTER_SECRET="x" * 43,
+        MIDRISE_MASTER_SECRET=MasterSecret.generate().text,
         MIDRISE_ADMIN_PASSWORD="three green boats",
     )
     assert (given.home, given.port, given.instances) == (Path("/srv/shop"), 9000, 4)
