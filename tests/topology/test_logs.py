@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from midrise.topology.events import Noted
+from midrise.topology.events import Administrator, Noted, Raised
 from midrise.topology.logs import LogReader, SupervisorLog, cut_large
 
 
@@ -68,3 +68,11 @@ def test_the_supervisor_writes_a_json_line_for_each_event(tmp_path: Path) -> Non
     line = (tmp_path / "supervisor.log").read_text()
     assert line.startswith('{"timestamp":"2')
     assert line.endswith('"type":"Noted","text":"api.1 is back"}\n')
+
+
+def test_the_password_of_the_first_administrator_is_kept_out_of_the_log(tmp_path: Path) -> None:
+    made = Administrator("owner@midrise.test", "three green boats")
+    SupervisorLog(tmp_path).write(Raised("http://here", 1.0, made))
+    written = (tmp_path / "supervisor.log").read_text()
+    assert "owner@midrise.test" in written
+    assert "boats" not in written

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from midrise.foundation import clock
-from midrise.topology.events import Event, encode
+from midrise.topology.events import Event, Raised, encode
 
 LARGEST_BYTES = 64 * 1024 * 1024
 KEPT_OLD = 2
@@ -20,6 +22,7 @@ LOOK_EVERY_S = 10
 CHUNK_BYTES = 1024 * 1024
 SHOWN_LINES = 200
 SUPERVISOR = "supervisor"
+MASK = "********"
 
 
 class SupervisorLog:
@@ -29,12 +32,19 @@ class SupervisorLog:
         self._path = folder / f"{SUPERVISOR}.log"
 
     def write(self, event: Event) -> None:
-        line = b'{"timestamp":"%s",' % clock.now().isoformat().encode() + encode(event)[1:]
+        line = b'{"timestamp":"%s",' % clock.now().isoformat().encode() + encode(_without_password(event))[1:]
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             os.write(descriptor, line)
         finally:
             os.close(descriptor)
+
+
+def _without_password(event: Event) -> Event:
+    """The event as it may be kept: the administrator's password is for whoever ran `midrise up` alone."""
+    if not isinstance(event, Raised) or event.administrator is None or event.administrator.password is None:
+        return event
+    return replace(event, administrator=replace(event.administrator, password=MASK))
 
 
 async def keep_small(folder: Path, *, largest_bytes: int = LARGEST_BYTES) -> None:
