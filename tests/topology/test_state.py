@@ -99,3 +99,18 @@ def test_the_master_secret_is_made_once_and_for_its_owner_alone(state: StateFold
     assert state.master_secret.read_text() == made
     assert len(made.strip()) >= 43
     assert state.master_secret.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o702])
+def test_a_folder_that_others_can_write_to_is_closed_to_them(state: StateFolder, mode: int) -> None:
+    state.home.mkdir()
+    state.home.chmod(mode)
+    with state.locked():
+        assert state.home.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_folder_of_another_user_is_refused(state: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    state.home.mkdir()
+    monkeypatch.setattr("os.geteuid", lambda: state.home.stat().st_uid + 1)
+    with pytest.raises(Refused, match="belongs to another user: set MIDRISE_HOME"), state.locked():
+        pass

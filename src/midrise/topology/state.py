@@ -29,6 +29,7 @@ SOCKET_PATH_LIMIT = 100
 """Bytes. The system's own limit is 107 on Linux and 103 on macOS, the last for a NUL."""
 PLAIN_PATH = re.compile("[A-Za-z0-9/._-]+")
 """What needs no quoting in a URL, a connection string or a configuration."""
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 LONGEST_SOCKET_NAME = len("/api.64.internal.sock")
 SHORT_PARENT = Path("/tmp")  # noqa: S108  the folder inside is made by mkdtemp: private, and of no foreseeable name
 
@@ -92,6 +93,7 @@ class StateFolder:
         """Hold the folder for this process alone; raises Refused when another one does."""
         with readable_trouble(self.home):
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_private()
             descriptor = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
@@ -138,6 +140,14 @@ class StateFolder:
                 if stat.S_ISSOCK(path.lstat().st_mode):
                     path.unlink()
             folder.rmdir()
+
+    def _make_private(self) -> None:
+        """Close a folder of ours to other writers; raises Refused for one of another user, who could write."""
+        facts = self.home.stat()
+        if facts.st_uid != os.geteuid():
+            raise Refused(f"{self.home} belongs to another user: set MIDRISE_HOME to a folder of your own")
+        if facts.st_mode & OTHERS_WRITE:
+            self.home.chmod(0o700)
 
     def _choose_sockets(self) -> Path:
         own = self.home / "sockets"
