@@ -25,6 +25,9 @@ _LIMIT_S = 30
 _OLDEST = (1, 22)
 _REASON = re.compile(r"\[(?:emerg|alert|crit|error)\] (?:\d+#\d+: )?(.+)")
 
+_OPENSSL = re.compile(r": (?:PEM|BIO|X509)_\w+\(\) failed \(SSL: error:.*\)")
+"""What nginx adds of OpenSSL's own words, which say nothing to a person."""
+
 
 class GatewayConfigRefused(Refused):
     """nginx refuses the configuration, and says why."""
@@ -35,6 +38,7 @@ def write_config(settings: GatewaySettings, *, nginx: Path) -> Path:
 
     Raises `GatewayConfigRefused` otherwise; then the live one is as it was, and the refused one lies beside it.
     """
+    _refuse_unreadable_tls(settings)
     _make_folders(settings.folder)
     candidate = settings.folder / _CANDIDATE
     candidate.write_text(render(settings, version=nginx_version(nginx)), encoding="utf-8")
@@ -68,6 +72,16 @@ def _make_folders(folder: Path) -> None:
             os.chown(each, owner.st_uid, owner.st_gid)
 
 
+def _refuse_unreadable_tls(settings: GatewaySettings) -> None:
+    files = {"MIDRISE_TLS_CERT": settings.tls_certificate, "MIDRISE_TLS_KEY": settings.tls_key}
+    for name, path in files.items():
+        try:
+            if path:
+                path.open("rb").close()
+        except OSError as trouble:
+            raise GatewayConfigRefused(f"{name}: {path} can't be read ({trouble.strerror})") from None
+
+
 def _test(folder: Path, *, nginx: Path) -> None:
     said = _run([*_program(folder, _CANDIDATE, nginx=nginx), "-t"])
     pid = folder / PID
@@ -80,6 +94,7 @@ def _test(folder: Path, *, nginx: Path) -> None:
 def _reason(said: str, folder: Path) -> str:
     match = _REASON.search(said)
     reason = match[1] if match else " ".join(said.split()) or "it does not say why"
+    reason = _OPENSSL.sub("", reason)
     return re.sub(rf" in {re.escape(str(folder / _CANDIDATE))}:\d+$", "", reason)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import socket
 import ssl
 from pathlib import Path
@@ -56,6 +57,11 @@ def refuse_taken_port(host: str, port: int) -> None:
     except PermissionError:
         raise Refused(f"Only root may listen on port {port}: set MIDRISE_PORT to one above 1023") from None
     except OSError as trouble:
+        if trouble.errno == errno.EADDRNOTAVAIL:
+            raise Refused(
+                f"MIDRISE_HOST {host} is not an address of this machine: set it to one that is, "
+                "127.0.0.1 for this machine alone or 0.0.0.0 for all its addresses"
+            ) from None
         raise Refused(
             f"The gateway can't listen on {host}:{port} ({trouble.strerror}): set MIDRISE_PORT to another port"
         ) from None

@@ -48,10 +48,19 @@ def test_a_refused_configuration_leaves_the_live_one_alone(settings, nginx):
         write_config(broken, nginx=nginx)
 
     sentence = str(refused.value)
-    assert sentence.startswith("nginx refuses the gateway's configuration: cannot load certificate")
-    assert "/nowhere/cert.pem" in sentence
-    assert "\n" not in sentence
+    assert sentence == "MIDRISE_TLS_CERT: /nowhere/cert.pem can't be read (No such file or directory)"
     assert (settings.folder / "nginx.conf").read_text() == live
+
+
+def test_a_certificate_that_is_none_is_named_without_the_words_of_openssl(settings, nginx, tmp_path):
+    path = tmp_path / "cert.pem"
+    path.write_text("nonsense")
+
+    with pytest.raises(GatewayConfigRefused) as refused:
+        write_config(dataclasses.replace(settings, tls_certificate=path, tls_key=path), nginx=nginx)
+
+    assert f'"{path}"' in str(refused.value)
+    assert "SSL" not in str(refused.value)
 
 
 @pytest.mark.parametrize(
