@@ -9,6 +9,7 @@ from anyio import to_thread
 from typer.testing import CliRunner
 
 from midrise.cli.seed import seed
+from midrise.foundation.errors import Unavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -134,3 +135,17 @@ async def test_without_a_database_it_says_how_to_get_one(command):
 
     assert done.exit_code == 1
     assert "MIDRISE_DATABASE_URL" in done.stderr
+
+
+async def test_a_full_disk_is_called_by_its_name(command, monkeypatch):
+    async def full(*_arguments, **_options):
+        raise Unavailable from asyncpg.DiskFullError("could not extend file")
+
+    monkeypatch.setattr("midrise.cli.seeding.fill_catalogue", full)
+
+    done = await command("--demo", "1")
+
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "The disk of the database is full: free some space, then try again; nothing was stored.\n"
+    )

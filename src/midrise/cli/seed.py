@@ -16,6 +16,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from midrise.cli.process import settings_of_process
 
 MOST_DEMO_PRODUCTS = 10_000_000
+DISK_FULL = "53100"
+"""PostgreSQL's code for it (appendix A of its manual)."""
 
 File = Annotated[
     Path | None,
@@ -103,7 +105,9 @@ def _refusing(*, demo: bool) -> Iterator[None]:
         _end(str(refused))
     except OutcomeUnknown:
         _end("The connection broke during the commit: look whether the products are there.")
-    except Unavailable:
+    except Unavailable as unavailable:
+        if getattr(unavailable.__cause__, "sqlstate", None) == DISK_FULL:
+            _end("The disk of the database is full: free some space, then try again; nothing was stored.")
         _end("The database does not answer, or holds a lock for too long; nothing was stored.")
 
 
