@@ -190,6 +190,15 @@ def test_answers_are_compressed_and_their_tags_weakened(gateway, response, conte
     assert "Accept-Encoding" in plain.headers["vary"]
 
 
+def test_a_head_says_as_well_that_the_answer_depends_on_the_coding(gateway, response):
+    for instance in gateway.instances:
+        instance.answer = lambda _: response(b"{}" * 1000, Vary="Origin")
+
+    answer = gateway.http.head("/v1/x", headers={"Accept-Encoding": "gzip"})
+
+    assert set(answer.headers["vary"].split(", ")) == {"Origin", "Accept-Encoding"}
+
+
 def test_small_answers_are_not_compressed(gateway, client, response):
     for instance in gateway.instances:
         instance.answer = lambda _: response(b"{}" * 100, ETag='"3.1"')
