@@ -9,7 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from midrise.topology.leftovers import ProcessRecord, Recorded, end_leftovers
+from midrise.topology.errors import Refused
+from midrise.topology.leftovers import (
+    ProcessRecord,
+    Recorded,
+    end_leftovers,
+    name_leftovers,
+    refuse_orphaned,
+)
 from midrise.topology.state import StateFolder
 
 
@@ -89,3 +96,21 @@ def test_other_programs_are_no_strays(state: StateFolder, arguments: list[str]) 
         assert asyncio.run(end_leftovers(state)) == []
         assert other.poll() is None
         other.kill()
+
+
+def test_what_still_runs_is_named_with_the_ways_out_and_not_touched(state: StateFolder, sleeper) -> None:
+    ProcessRecord(state.processes).add("gateway", pid=sleeper.pid, stop_signal=signal.SIGTERM)
+    with pytest.raises(Refused, match=r"is gone, but gateway still runs: .* midrise up, .* midrise down"):
+        refuse_orphaned(state)
+    assert name_leftovers(state) == ["gateway"]
+    assert sleeper.poll() is None
+
+
+def test_what_a_living_supervisor_keeps_is_no_leftover(state: StateFolder, sleeper) -> None:
+    ProcessRecord(state.processes).add("gateway", pid=sleeper.pid, stop_signal=signal.SIGTERM)
+    with state.locked():
+        refuse_orphaned(state)
+
+
+def test_where_nothing_is_left_nothing_is_refused(state: StateFolder) -> None:
+    refuse_orphaned(state)

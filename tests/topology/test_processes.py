@@ -87,3 +87,13 @@ def test_a_group_lives_until_its_last_process_was_waited_for(sleeper) -> None:
 def test_a_child_of_ours_does_not_lead_our_session() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
         assert not processes.leads_session(process.pid)
+
+
+def test_a_group_of_ended_processes_lives_but_does_not_work() -> None:
+    with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as leader:
+        assert processes.group_works(leader.pid)
+        leader.kill()
+        os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)
+        assert processes.group_lives(leader.pid)
+        assert processes.group_works(leader.pid) is not processes.PROC.exists()
+    assert not processes.group_works(leader.pid)

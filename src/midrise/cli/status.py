@@ -16,7 +16,10 @@ def status(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False,
 ) -> None:
-    """Show what runs. Exit code 0: all is ready; 1: nothing runs; 3: it runs, but not all of it is ready."""
+    """Show what runs.
+
+    Exit code 0: all is ready; 1: nothing runs, or what runs has lost its supervisor; 3: not all of it is ready.
+    """
     state = state_of_settings()
 
     import json
@@ -24,8 +27,10 @@ def status(
     import msgspec
 
     from midrise.topology.control import ask_status
+    from midrise.topology.leftovers import refuse_orphaned
 
     with one_sentence():
+        refuse_orphaned(state)
         now = ask_status(state.control, home=state.home)
     if as_json:
         facts = msgspec.to_builtins(now)

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from midrise.topology import processes
+from midrise.topology.errors import Refused
 from midrise.topology.state import StateFolder, write_whole
 
 END_LIMIT_S = 20
@@ -61,6 +62,23 @@ class ProcessRecord:
             write_whole(self._path, msgspec.json.encode(list(self._recorded.values())).decode())
 
 
+def name_leftovers(state: StateFolder) -> list[str]:
+    """What a killed supervisor left running, last started first. Ask while none holds the folder."""
+    recorded = [process for process in reversed(_read(state.processes)) if _lives(process)]
+    known = {process.pid for process in recorded}
+    return [process.name for process in recorded + [one for one in _strays(state) if one.pid not in known]]
+
+
+def refuse_orphaned(state: StateFolder) -> None:
+    """Raise Refused where processes run that no supervisor keeps, and name the ways out."""
+    if not state.is_locked() and (left := name_leftovers(state)):
+        raise Refused(
+            f"The supervisor of {state.home} is gone, but {', '.join(left)} still "
+            f"{'runs' if len(left) == 1 else 'run'}: "
+            "start anew with midrise up, or end what is left with midrise down"
+        )
+
+
 async def end_leftovers(state: StateFolder) -> list[str]:
     """End what the last supervisor left running, last started first. Returns the names.
 
@@ -91,6 +109,13 @@ def _strays(state: StateFolder) -> list[Recorded]:
             number = SERVERS.get(kind or "", signal.SIGTERM)
             found.append(Recorded(f"process {pid}", pid, mark, number))
     return found
+
+
+def _lives(process: Recorded) -> bool:
+    """Whether it lives, or what it started does."""
+    if processes.start_mark(process.pid) is None:
+        return processes.group_works(process.pid)
+    return processes.is_same(process.pid, process.mark)
 
 
 async def _end(process: Recorded) -> bool:

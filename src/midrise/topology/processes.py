@@ -91,6 +91,14 @@ def group_lives(group_id: int) -> bool:
     return True
 
 
+def group_works(group_id: int) -> bool:
+    """Whether a process group has members that run, and not only ended ones that nobody has waited for."""
+    if not group_lives(group_id) or not PROC.exists():
+        return group_lives(group_id)
+    stats = (_proc_stat(int(entry.name)) for entry in Path("/proc").glob("[0-9]*"))
+    return any(stat is not None and stat[2] == str(group_id) and stat[0] != "Z" for stat in stats)
+
+
 def _proc_stat(pid: int) -> list[str] | None:
     """The fields of /proc/<pid>/stat from the state on (proc(5): field 3 is the state, 22 the start time)."""
     try:
