@@ -1,7 +1,6 @@
 """Drives a topology as a person would: by the command line and over HTTP."""
 
 import contextlib
-import json
 import os
 import re
 import signal
@@ -16,9 +15,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import msgspec
 import psutil
 
 from midrise.topology.binaries import find_postgres
+from midrise.topology.control import Order, ask_status, give
+from midrise.topology.events import Event
+from midrise.topology.state import StateFolder
 
 LIMIT_S = 90
 PAUSE_S = 0.05
@@ -61,8 +64,12 @@ class House:
         return ended
 
     def status(self) -> dict[str, Any]:
-        """What `midrise status --json` says, ready or not."""
-        return json.loads(self.midrise("status", "--json", check=False).stdout)
+        """What runs, ready or not, without the time that a command takes."""
+        return msgspec.to_builtins(ask_status(self.state.control, home=self.home))
+
+    def order(self, what: Order) -> Iterator[Event]:
+        """Give an order; it is under way once the first event is there, and done after the last."""
+        return give(what, self.state.control, home=self.home)
 
     def process(self, name: str) -> dict[str, Any]:
         return next(process for process in self.status()["processes"] if process["name"] == name)
@@ -110,11 +117,11 @@ class House:
     def psql(self) -> list[str]:
         """The command of a session as the superuser of the primary."""
         psql = find_postgres().path("psql")
-        return [psql, "-XAtq", "-h", self.sockets, "-U", "postgres", "-d", "midrise"]
+        return [psql, "-XAtq", "-h", str(self.state.sockets), "-U", "postgres", "-d", "midrise"]
 
     @property
-    def sockets(self) -> str:
-        return json.loads((self.home / "midrise.json").read_text())["sockets"]
+    def state(self) -> StateFolder:
+        return StateFolder(self.home)
 
     def _owns(self, process: psutil.Process) -> bool:
         with contextlib.suppress(psutil.Error):

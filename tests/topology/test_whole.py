@@ -1,6 +1,7 @@
 """The whole, raised once: what runs, and that nothing which happens to its parts reaches a client."""
 
 import contextlib
+import json
 import os
 import secrets
 import signal
@@ -12,6 +13,10 @@ import httpx
 import psutil
 import pytest
 from tests.topology.house import ADMINISTRATOR, PASSWORD, House, Load, foreground, raised, wait_for
+
+from midrise.topology.control import Scale
+from midrise.topology.errors import Refused
+from midrise.topology.events import Began, Done
 
 pytestmark = pytest.mark.xdist_group("topology")
 
@@ -74,7 +79,7 @@ def test_up_names_the_administrator_that_it_made_but_no_given_password(house: Ho
 
 
 def test_status_names_every_process(house: House) -> None:
-    status = house.status()
+    status = json.loads(house.midrise("status", "--json").stdout)
 
     assert set(status) == {"gateway", "ready", "processes"}
     assert status["gateway"] == house.url
@@ -207,14 +212,12 @@ def test_a_rolling_restart_of_a_single_instance_drops_no_request(house: House, r
 
 
 def test_an_order_that_comes_during_another_is_refused(house: House) -> None:
-    # As many as take longer to start than the second command does, on a busy machine too.
-    first = threading.Thread(target=lambda: house.midrise("scale", "api=6"))
-    first.start()
-    wait_for(lambda: "api.3" in house.names())
-    refused = house.midrise("scale", "api=1", check=False)
-    first.join()
-    assert refused.stderr == "The API instances are being changed already: try again when that is done\n"
-    house.midrise("scale", "api=2")
+    first = house.order(Scale(3))
+    assert next(first) == Began("api.3", "starting")
+    with pytest.raises(Refused, match="are being changed already: try again when that is done"):
+        list(house.order(Scale(1)))
+    assert list(first)[-1] == Done("3 API instances run")
+    list(house.order(Scale(2)))
 
 
 def test_after_its_supervisor_was_killed_the_house_serves_and_the_next_up_cleans_up(house: House) -> None:
