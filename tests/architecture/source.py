@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -45,6 +45,7 @@ class SourceFile:
                     yield f"{self.place}:{getattr(node, 'lineno', 0)} {name}"
 
 
+@cache
 def source_files(folder: Path) -> list[SourceFile]:
     """Every file of Python in a folder and those below it."""
     return [

@@ -1,5 +1,6 @@
 """What commands that talk to the database share: settings, and one sentence for what can't be done."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -21,8 +22,12 @@ def settings_of_process() -> Settings:
 def settings_of_running() -> Settings:
     """The settings, with the embedded database and the secret of the home folder where none are given.
 
-    For commands that people run beside `midrise up`; servers are told everything.
+    For commands that people run beside `midrise up`; servers are told everything. What such a command logs goes
+    to standard error.
     """
+    from midrise.foundation.observability import logs
+
+    logs.configure(process="midrise", level="warning", file=sys.stderr)
     settings = load_or_exit()
     state = StateFolder(settings.home.absolute())
     updates: dict[str, object] = {}

@@ -12,13 +12,13 @@ import logging
 import structlog
 from midrise.foundation.observability import logs
 
-logs.configure(process="api.1", level="{level}")
+logs.configure(process="api.1", level="{level}"{more})
 """
 
 
 def logged(program: str, *, level: str = "info") -> list[dict]:
     """The lines that a process logs which runs this after it has configured its log."""
-    source = BEFORE.format(level=level) + dedent(program)
+    source = BEFORE.format(level=level, more="") + dedent(program)
     ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True)
     assert ended.stderr == ""
     return [json.loads(line) for line in ended.stdout.splitlines()]
@@ -82,3 +82,15 @@ def test_an_exception_is_logged_with_its_way_and_without_the_values_on_it():
 
 def test_the_access_log_of_the_server_is_left_to_ours():
     assert logged('logging.getLogger("uvicorn.access").info("GET /?token=canary")') == []
+
+
+def test_a_command_keeps_standard_output_for_its_answer():
+    program = """
+    structlog.get_logger().warning("one")
+    logging.getLogger("library").warning("two")
+    """
+    source = BEFORE.format(level="info", more=", file=sys.stderr") + dedent(program)
+    command = [sys.executable, "-c", "import sys" + source]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert ended.stdout == ""
+    assert [json.loads(line)["event"] for line in ended.stderr.splitlines()] == ["one", "two"]

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -10,11 +11,13 @@ from structlog.tracebacks import ExceptionDictTransformer
 _TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False, max_frames=30))
 
 
-def configure(*, process: str, level: str) -> None:
+def configure(*, process: str, level: str, file: TextIO | None = None) -> None:
     """Have every logger of this process, structlog's and the standard library's, write JSON lines.
 
-    ``process`` is the name that each line carries; ``level`` one of debug, info, warning, error.
+    ``process`` is the name that each line carries; ``level`` one of debug, info, warning, error. ``file`` is
+    where they go, for commands that have something else to say on standard output.
     """
+    file = file or sys.stdout
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -29,10 +32,10 @@ def configure(*, process: str, level: str) -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(file=file),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(file)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
