@@ -117,11 +117,15 @@ class House:
     def psql(self) -> list[str]:
         """The command of a session as the superuser of the primary."""
         psql = find_postgres().path("psql")
-        return [psql, "-XAtq", "-h", str(self.state.sockets), "-U", "postgres", "-d", "midrise"]
+        return [psql, "-XAtq", "-h", str(self.sockets), "-U", "postgres", "-d", "midrise"]
 
     @property
     def state(self) -> StateFolder:
         return StateFolder(self.home)
+
+    @property
+    def sockets(self) -> Path:
+        return self.state.sockets
 
     def _owns(self, process: psutil.Process) -> bool:
         with contextlib.suppress(psutil.Error):
