@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, UnsetType
 from tests.foundation.http.small_app import client_of, faults_of, small_app
 
 from midrise.foundation.errors import Invalid, Malformed
+from midrise.foundation.http import binding
 from midrise.foundation.http.access import ANYONE
 from midrise.foundation.http.binding import BodyDecoder
 
@@ -146,6 +147,19 @@ async def test_what_breaks_a_rule_is_422(client, changes, faults):
     answer = await send(client, json.dumps(RIGHT | changes).encode())
     assert (answer.status_code, answer.json()["code"]) == (422, "validation_failed")
     assert faults_of(answer) == faults
+
+
+async def test_no_depth_is_too_deep_to_be_refused(client):
+    answers = [await send(client, b'{"x":' + b"[" * depth + b"]" * depth + b"}") for depth in range(800, 1000)]
+    assert {answer.status_code for answer in answers} == {400, 422}
+
+
+def test_what_python_can_not_walk_is_too_deep(monkeypatch):
+    deep: list = []
+    for _ in range(5000):
+        deep = [deep]
+    monkeypatch.setattr(binding, "_plain", lambda _: deep)
+    assert str(refusal(b'"\\u0000"')) == "The JSON is nested too deeply"
 
 
 @pytest.mark.parametrize("body", [b"[]", b"1", b"null", b'"text"', b"true"])

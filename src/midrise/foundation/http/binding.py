@@ -47,14 +47,21 @@ class BodyDecoder:
 
     def _check(self, body: bytes) -> None:
         plain = _plain(body)
+        try:
+            faults = self._faults(plain)
+        except RecursionError:  # from Python 3.12 on, msgspec goes deeper than Python itself
+            raise _nested_too_deeply() from None
+        if faults:
+            raise Invalid(faults)
+
+    def _faults(self, plain: Any) -> list[Fault]:
         faults: dict[str | None, Fault] = {}
         for fault in chain(body_faults(plain, self._annotation), nul_faults(plain)):
             # Of several faults of one field the first is the plainest.
             faults.setdefault(fault.pointer, fault)
             if len(faults) == MOST_FAULTS:
                 break
-        if faults:
-            raise Invalid(list(faults.values()))
+        return list(faults.values())
 
 
 def check_content_type(content_type: str, *, method: str) -> None:
@@ -124,8 +131,12 @@ def _plain(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except RecursionError:
-        raise Malformed("The JSON is nested too deeply") from None
+        raise _nested_too_deeply() from None
     except UnicodeDecodeError:
         raise Malformed("The body is not UTF-8") from None
     except msgspec.DecodeError as malformed:
         raise Malformed(f"The body is not valid JSON: {malformed}") from None
+
+
+def _nested_too_deeply() -> Malformed:
+    return Malformed("The JSON is nested too deeply")

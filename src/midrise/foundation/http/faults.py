@@ -38,6 +38,8 @@ _WORDS = {
     "base64 encoded string": "base64",
 }
 _DOCUMENTED_FORM = "in the form that the documentation gives"
+_END = re.compile(r"(?<!\\)(?:\\\\)*\$$")
+"""The end of a pattern that holds to the end of the text: `$`, but not an escaped one."""
 _PLACE = re.compile(r" - at `(?:key in )?\$(?P<path>.*)`$")
 _ENUM = re.compile(r"Invalid enum value")
 _PATTERN = re.compile(r"Expected `str` matching regex")
@@ -182,7 +184,7 @@ def _breaks_pattern(text: str, annotation: Any) -> bool:
     """
     if not text.endswith("\n"):
         return False
-    patterns = [meta.pattern for meta in _metas(annotation) if meta.pattern and meta.pattern.endswith("$")]
+    patterns = [meta.pattern for meta in _metas(annotation) if meta.pattern and _END.search(meta.pattern)]
     return any(re.search(rf"(?:{pattern})(?!\n)", text) is None for pattern in patterns)
 
 
