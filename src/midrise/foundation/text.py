@@ -2,6 +2,10 @@
 
 import unicodedata
 
+ONE_LINE = r"^(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+(?<!\s)$"
+"""The pattern of a name: no control character, no line break, no space at either end."""
+ONE_LINE_IN_WORDS = "one line without spaces around it"
+
 
 def sort_key(text: str) -> str:
     """The text as it is compared: NFKC, case-folded, NFKC again, without spaces around it.

@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from midrise.foundation.errors import Fault
 from midrise.foundation.money import Amount, Currency, Money
+from midrise.foundation.text import ONE_LINE, ONE_LINE_IN_WORDS
 from midrise.modules.catalog.products.model import (
     LONGEST_NAME,
     MOST_ATTRIBUTES,
@@ -40,10 +41,10 @@ Name = Annotated[
     Meta(
         min_length=1,
         max_length=LONGEST_NAME,
-        pattern=r"^(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+(?<!\s)$",
+        pattern=ONE_LINE,
         description="One line, without spaces around it",
         examples=["Blue mug, 350 ml"],
-        extra={"expected": "one line without spaces around it"},
+        extra={"expected": ONE_LINE_IN_WORDS},
     ),
 ]
 Slug = Annotated[

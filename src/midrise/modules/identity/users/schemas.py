@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from midrise.foundation.errors import Fault
+from midrise.foundation.text import ONE_LINE, ONE_LINE_IN_WORDS
 from midrise.modules.identity.users.model import (
     LONGEST_EMAIL,
     LONGEST_NAME,
@@ -35,10 +36,10 @@ Name = Annotated[
     Meta(
         min_length=1,
         max_length=LONGEST_NAME,
-        pattern=r"^(?!\s)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+(?<!\s)$",
+        pattern=ONE_LINE,
         description="How the person is called: one line, without spaces around it",
         examples=["Rahima Khatun"],
-        extra={"expected": "one line without spaces around it"},
+        extra={"expected": ONE_LINE_IN_WORDS},
     ),
 ]
 # The rule is 12 to 128 characters after NFC, which the service checks; the bound here keeps giants away.
