@@ -152,6 +152,7 @@ def test_a_reload_takes_an_instance_out_without_losing_a_request(start):
         thread.start()
     try:
         for left in [(second.path,), (first.path, second.path), (first.path,), (first.path, second.path)]:
+            wait_for_every_worker(gateway)
             before = gateway.workers()
             reload(gateway, left)
             gateway.wait_for(lambda before=before: before.isdisjoint(gateway.workers()))
@@ -250,3 +251,10 @@ def test_the_version_is_told_by_the_program(nginx):
 def reload(gateway, instances):
     write_config(dataclasses.replace(gateway.settings, instances=instances), nginx=gateway.nginx)
     gateway.process.send_signal(signal.SIGHUP)
+
+
+def wait_for_every_worker(gateway):
+    """The port is open before the last worker is there: one that is not there yet can't be waited for."""
+    configured = (gateway.settings.folder / "nginx.conf").read_text("utf-8")
+    count = int(configured.partition("worker_processes ")[2].partition(";")[0])
+    gateway.wait_for(lambda: len(gateway.workers()) == count)
