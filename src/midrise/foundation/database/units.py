@@ -129,6 +129,7 @@ class WriteUnit(ReadUnit):
         self._constraint_errors = constraint_errors
         self._connection = connection
         self.after: list[AfterCommit] = []
+        self.marked: set[str] = set()
 
     async def value(self, statement: Statement, **values: object) -> Any:
         """The first column of the first row, or None."""
@@ -149,6 +150,13 @@ class WriteUnit(ReadUnit):
         except (asyncpg.PostgresError, *CONNECTION_TROUBLE) as trouble:
             raise told_or_raised(trouble, self._constraint_errors) from trouble
         return int(status.rpartition(" ")[2])
+
+    def mark(self, *generations: str) -> None:
+        """Say what the change makes old: no cached answer of these generations outlives the commit.
+
+        Any time before the unit ends will do; a unit that is rolled back marks in vain, and harms nothing.
+        """
+        self.marked.update(generations)
 
     def after_commit(self, call: AfterCommit) -> None:
         """Have something done once the change is committed, and only then. Its failure is logged, not told."""

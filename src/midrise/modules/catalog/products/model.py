@@ -40,6 +40,15 @@ class SlugTaken(Conflict):
     detail = "Another product has this slug"
 
 
+PRODUCTS_GENERATION = "products"
+"""The generation of what shows more than one product, or finds one by anything but its id."""
+
+
+def product_generation(product_id: UUID) -> str:
+    """The generation of what shows this product alone."""
+    return f"product:{product_id}"
+
+
 class ProductAction(StrEnum):
     """What the audit says of products."""
 

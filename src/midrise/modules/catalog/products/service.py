@@ -12,6 +12,7 @@ from midrise.foundation.paging import Page, PageRequest
 from midrise.foundation.versions import Expected
 from midrise.modules.audit import AuditTrail
 from midrise.modules.catalog.products.model import (
+    PRODUCTS_GENERATION,
     PRODUCTS_WRITE,
     NewProduct,
     Product,
@@ -24,6 +25,7 @@ from midrise.modules.catalog.products.model import (
     Stock,
     facts_changed,
     name_sort_of,
+    product_generation,
 )
 from midrise.modules.catalog.products.repository import PostgresProducts
 from midrise.modules.catalog.slugs import slug_candidates
@@ -68,6 +70,7 @@ class Products:
 
         async def create(tx: WriteUnit) -> Product:
             product = await self._add(tx, new)
+            tx.mark(PRODUCTS_GENERATION)
             changes = product.facts()
             await self._audit.record(
                 tx, actor, action=ProductAction.CREATED, resource=product.resource, changes=changes
@@ -91,6 +94,7 @@ class Products:
             if not facts:
                 return product
             stored = await self._products.change(tx, replace(changed, updated_at=clock.now()))
+            tx.mark(PRODUCTS_GENERATION, product_generation(product_id))
             price = {name: facts.pop(name) for name in ("price",) if name in facts}
             for action, part in ((ProductAction.PRICE_CHANGED, price), (ProductAction.CHANGED, facts)):
                 if part:
@@ -102,6 +106,7 @@ class Products:
         async with self._database.write() as tx:
             product = await self._locked(tx, product_id, expected)
             await self._products.remove(tx, product_id)
+            tx.mark(PRODUCTS_GENERATION, product_generation(product_id))
             await self._audit.record(
                 tx, actor, action=ProductAction.DELETED, resource=product.resource, changes=product.facts()
             )

@@ -10,7 +10,7 @@ from midrise.foundation.actor import Actor
 from midrise.foundation.database import Database, WriteUnit
 from midrise.foundation.ids import new_id
 from midrise.modules.audit import AuditTrail
-from midrise.modules.catalog.products.model import NewProduct
+from midrise.modules.catalog.products.model import PRODUCTS_GENERATION, NewProduct
 from midrise.modules.catalog.seeding.model import Candidate, ProductTaken, Seeded, SeedProduct
 from midrise.modules.catalog.seeding.repository import PostgresProductLoading
 from midrise.modules.catalog.slugs import slug_candidates
@@ -58,6 +58,7 @@ class CatalogueSeeding:
                 skipped += len(taken)
                 on_progress(len(lot))
             await self._loading.end(tx)
+            tx.mark(PRODUCTS_GENERATION)
             await self._audit.record(
                 tx,
                 actor,

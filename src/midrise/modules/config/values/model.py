@@ -22,6 +22,10 @@ _POINTER = "/value"
 _KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 
 
+CONFIG_GENERATION = "config"
+"""The generation of everything that shows configuration."""
+
+
 class ConfigKeyInvalid(Exception):
     """A module declares a key that can't be; the text says which and why. The service does not start."""
 

@@ -12,6 +12,7 @@ from midrise.foundation.paging import Page, PageRequest, page_of_sorted
 from midrise.foundation.versions import Expected
 from midrise.modules.audit import AuditTrail
 from midrise.modules.config.values.model import (
+    CONFIG_GENERATION,
     ConfigAction,
     ConfigEntry,
     StoredValue,
@@ -107,6 +108,7 @@ class Configuration:
     ) -> StoredValue:
         changed = StoredValue(value, stored.version + 1, clock.now())
         await self._values.replace(tx, key.key, changed)
+        tx.mark(CONFIG_GENERATION)
         before, after = entry_of(key, stored).value, entry_of(key, changed).value
         await self._audit.record(
             tx,

@@ -37,6 +37,10 @@ class RoleBuiltIn(Conflict):
     detail = "A built-in role can't be deleted, and the administrator's permissions can't be changed"
 
 
+ROLES_GENERATION = "roles"
+"""The generation of what roles allow."""
+
+
 class RoleAction(StrEnum):
     """What the audit says of roles."""
 

@@ -13,6 +13,7 @@ from midrise.foundation.versions import Expected
 from midrise.modules.audit import AuditTrail, changes_between
 from midrise.modules.identity.roles.model import (
     ADMINISTRATOR,
+    ROLES_GENERATION,
     NewRole,
     Role,
     RoleAction,
@@ -70,6 +71,7 @@ class Roles:
 
         async def create(tx: WriteUnit) -> Role:
             await self._roles.add(tx, role)
+            tx.mark(ROLES_GENERATION)
             await self._audit.record(
                 tx, actor, action=RoleAction.CREATED, resource=role.resource, changes=_described(role)
             )
@@ -89,6 +91,7 @@ class Roles:
             if after == before:
                 return self._as_effective(before)
             await self._roles.save(tx, after)
+            tx.mark(ROLES_GENERATION)
             await self._audit.record(
                 tx,
                 actor,
@@ -107,6 +110,7 @@ class Roles:
                 raise RoleBuiltIn
             _require_held(actor, self._as_effective(role).permissions)
             await self._roles.remove(tx, name)
+            tx.mark(ROLES_GENERATION)
             await self._audit.record(
                 tx, actor, action=RoleAction.DELETED, resource=role.resource, changes=_described(role)
             )

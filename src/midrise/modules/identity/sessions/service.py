@@ -30,7 +30,7 @@ from midrise.modules.identity.sessions.model import (
     renewal_of,
 )
 from midrise.modules.identity.sessions.repository import PostgresSessions
-from midrise.modules.identity.users.model import Credentials
+from midrise.modules.identity.users.model import Credentials, user_generation
 from midrise.modules.identity.users.repository import PostgresUsers
 
 _KEPT_AFTER_EXPIRY = timedelta(days=7)
@@ -108,6 +108,7 @@ class Sessions:
             raise Unauthenticated
         async with self._database.write() as tx:
             if await self._sessions.revoke(tx, actor.session_id):
+                tx.mark(user_generation(actor.known_user_id()))
                 await self._audit.record(
                     tx, actor, action=SessionAction.ENDED, resource=f"session:{actor.session_id}"
                 )
@@ -166,6 +167,7 @@ class Sessions:
     async def _end_reused(self, session: Session, *, actor: Actor) -> None:
         async with self._database.write() as tx:
             if await self._sessions.revoke(tx, session.id):
+                tx.mark(user_generation(session.user_id))
                 await self._record(tx, session, SessionAction.REUSED, actor=actor)
 
     async def _record(self, tx: WriteUnit, session: Session, action: SessionAction, *, actor: Actor) -> None:

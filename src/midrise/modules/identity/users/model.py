@@ -45,6 +45,11 @@ class RegistrationClosed(Forbidden):
         AppError.__init__(self)
 
 
+def user_generation(user_id: UUID) -> str:
+    """The generation of what shows or depends on this account: its profile, its sessions, its roles."""
+    return f"user:{user_id}"
+
+
 class UserAction(StrEnum):
     """What the audit says of users."""
 

@@ -26,6 +26,7 @@ from midrise.modules.identity.users.model import (
     UserChanges,
     UserFilter,
     registration_faults,
+    user_generation,
 )
 from midrise.modules.identity.users.repository import PostgresUsers
 
@@ -93,6 +94,7 @@ class Users:
             if after == before:
                 return before
             await self._users.save(tx, after)
+            tx.mark(user_generation(user_id))
             await self._record_change(tx, before, after, actor=actor)
             return replace(after, version=before.version + 1)
 
@@ -117,6 +119,7 @@ class Users:
                 await self._require_other_administrator(tx, user_id)
             after = replace(before, roles=wanted, updated_at=clock.now())
             await self._users.assign_roles(tx, after)
+            tx.mark(user_generation(user_id))
             await self._audit.record(
                 tx,
                 actor,
