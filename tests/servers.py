@@ -74,7 +74,7 @@ def emptying() -> str:
     tables = [table for table in reversed(metadata.sorted_tables) if table.name not in _KEPT_TABLES]
     deletes = [f"DELETE FROM {table.name};" for table in tables]
     seeds = [f"INSERT INTO {name} SELECT * FROM seeds.{name};" for name in _SEEDED_TABLES]
-    return "\n".join([*deletes, *seeds])
+    return "\n".join([*deletes, *seeds, "DELETE FROM pgqueuer; DELETE FROM pgqueuer_log;"])
 
 
 def _keep_seeds() -> list[str]:

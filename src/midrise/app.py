@@ -5,6 +5,7 @@ Everything that a process needs is put together here, and nowhere else.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -41,7 +42,7 @@ from midrise.foundation.http.openapi import OpenApi
 from midrise.foundation.http.operations import Dependency, Health, OperationsController
 from midrise.foundation.http.reference_pages import reference_handlers
 from midrise.foundation.http.server import InsideServer, Listener, work
-from midrise.foundation.jobs import Job
+from midrise.foundation.jobs import Job, PgQueuerJobs, forget_old_jobs
 from midrise.foundation.module import Built, House, Module, Services
 from midrise.foundation.paging import CursorSigner
 from midrise.foundation.security.passwords import BcryptPasswords, PasswordSettings
@@ -124,8 +125,14 @@ async def run_worker(settings: Settings, *, process: str, internal_uds: Path | N
 
     assembly = assemble(settings, process=process)
     jobs = [job for part in assembly.built for job in part.jobs]
-    jobs.append(Job("idempotency.purge", schedule="23 * * * *", run=assembly.house.database.purge_attempts))
-    worker = PgQueuerWorker(PoolSettings(database_url(settings), f"midrise {process} jobs"), jobs)
+    database = assembly.house.database
+    jobs.append(Job("idempotency.purge", schedule="23 * * * *", run=database.purge_attempts))
+    jobs.append(Job("jobs.purge", schedule="41 * * * *", run=partial(forget_old_jobs, database)))
+    worker = PgQueuerWorker(
+        PoolSettings(database_url(settings), f"midrise {process} jobs"),
+        jobs,
+        handlers=[handler for part in assembly.built for handler in part.handlers],
+    )
     health = Health({"database": Dependency(worker.check, vital=True)})
     framework = create_framework(
         handlers=[OperationsController],
@@ -168,6 +175,7 @@ def assemble(settings: Settings, *, process: str) -> Assembly:
         cursors=CursorSigner(master.derive("cursors")),
         key_ring=ring,
         access_tokens=AccessTokens(TokenSettings(settings.token.issuer, settings.token.audience), ring),
+        jobs=PgQueuerJobs(),
         permissions=[permission for module in modules for permission in module.permissions],
         config_keys=[key for module in modules for key in module.config_keys],
         services=Services(),

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar, cast
 from midrise.foundation.admission import SessionSource
 from midrise.foundation.database import ConstraintErrors, Database
 from midrise.foundation.errors import AppError
-from midrise.foundation.jobs import Job
+from midrise.foundation.jobs import AnyHandler, Job, PgQueuerJobs
 from midrise.foundation.paging import CursorSigner
 from midrise.foundation.security.passwords import BcryptPasswords
 from midrise.foundation.security.secrets import MasterSecret
@@ -74,6 +74,7 @@ class House:
     cursors: CursorSigner
     key_ring: KeyRing
     access_tokens: AccessTokens
+    jobs: PgQueuerJobs
     permissions: Sequence[Permission]
     config_keys: Sequence[ConfigKey[ConfigValue]]
     services: Services
@@ -84,12 +85,14 @@ class Built:
     """What a module gives to the application.
 
     ``controllers`` are Litestar's; ``services`` are what its handlers take, by the name they take them by.
-    ``start`` runs before the first request, ``session_source`` is asked for the caller behind a session.
+    ``jobs`` are done at their times, ``handlers`` do those that services ask for. ``start`` runs before the
+    first request, ``session_source`` is asked for the caller behind a session.
     """
 
     controllers: Sequence[type] = ()
     services: Mapping[str, object] = field(default_factory=dict)
     jobs: Sequence[Job] = ()
+    handlers: Sequence[AnyHandler] = ()
     start: Sequence[Callable[[], Awaitable[None]]] = ()
     session_source: SessionSource | None = None
 

@@ -1,8 +1,6 @@
 """Jobs run at their times, whatever became of the run before, and the one that runs is finished."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
@@ -10,16 +8,13 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 from tests.foundation.waiting import until
 
-from midrise.foundation.database import PoolSettings
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.jobs import Job
-from midrise.foundation.jobs import worker as jobs_worker
-from midrise.foundation.jobs.worker import PgQueuerWorker
 
 pytestmark = pytest.mark.anyio
 
 EVERY_SECOND = "* * * * * *"
-WORKER = "midrise test jobs"
+WORKER = "midrise test jobs"  # as conftest.py names it
 
 
 class Work:
@@ -45,30 +40,9 @@ class Work:
         return REGISTRY.get_sample_value("midrise_jobs_total", labels) or 0
 
 
-@pytest.fixture
-async def start(database_url: str, monkeypatch) -> AsyncIterator:
-    """Starts a worker on the test's database: ``start(work, …)``, and gives it with what stops it."""
-    monkeypatch.setattr(jobs_worker, "_RETRY_SECONDS", 0.01)
-    async with contextlib.AsyncExitStack() as stack:
-
-        async def run(*works: Work, url: str = database_url):
-            stopping = asyncio.Event()
-            worker = PgQueuerWorker(PoolSettings(url, WORKER), [work.job for work in works])
-            task = asyncio.create_task(worker.run(stopping))
-
-            async def stop() -> None:
-                stopping.set()
-                await asyncio.wait_for(task, timeout=20)
-
-            stack.push_async_callback(stop)
-            return worker, stop
-
-        yield run
-
-
 async def test_a_job_that_fails_is_counted_and_runs_again(start):
     work, other = Work("test.failing", fails=True), Work("test.beside")
-    await start(work, other)
+    await start(work.job, other.job)
     await until(lambda: work.ended >= 2 and other.ended >= 1)
     assert work.counted("failed") >= 1
     assert work.counted("done") == 0
@@ -77,7 +51,7 @@ async def test_a_job_that_fails_is_counted_and_runs_again(start):
 
 async def test_a_job_that_runs_is_finished_before_the_end(start):
     work = Work("test.long", waits=True)
-    _, stop = await start(work)
+    _, stop = await start(work.job)
     await until(lambda: work.begun == 1)
     stopped = asyncio.create_task(stop())
     await asyncio.sleep(0)
@@ -88,7 +62,7 @@ async def test_a_job_that_runs_is_finished_before_the_end(start):
 
 async def test_a_worker_whose_connection_breaks_makes_another(start, emptier: asyncpg.Connection):
     work = Work("test.survivor")
-    worker, _ = await start(work)
+    worker, _ = await start(work.job)
     await until(lambda: work.ended >= 1)
     ended = await emptier.fetch(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", WORKER
@@ -110,7 +84,7 @@ async def test_a_worker_without_a_database_is_not_ready_and_can_be_stopped(start
 
 
 async def test_a_worker_is_ready_when_it_is_connected(start):
-    worker, stop = await start(Work("test.ready"))
+    worker, stop = await start(Work("test.ready").job)
     await until(lambda: worker.is_connected)
     await worker.check()
     await stop()

@@ -1,5 +1,20 @@
-"""Work that is done beside the requests, by the worker."""
+"""Work that is done beside the requests, by the worker.
 
-from midrise.foundation.jobs.job import Job
+job.py      what a job is, and who does it
+queue.py    asks for a job in the transaction of a change
+worker.py   does jobs: those that are due, and those that were asked for
+"""
 
-__all__ = ["Job"]
+from midrise.foundation.jobs.job import AnyHandler, Hopeless, Job, JobHandler, QueuedJob, Retries
+from midrise.foundation.jobs.queue import PgQueuerJobs, forget_old_jobs
+
+__all__ = [
+    "AnyHandler",
+    "Hopeless",
+    "Job",
+    "JobHandler",
+    "PgQueuerJobs",
+    "QueuedJob",
+    "Retries",
+    "forget_old_jobs",
+]

@@ -1,29 +1,51 @@
-"""Does what is due: pgqueuer's queue and schedules in PostgreSQL, with a connection that is made again."""
+"""Does what is due or asked for: pgqueuer's queue and schedules in PostgreSQL.
+
+Its connection is made again when it breaks.
+"""
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import structlog
-from pgqueuer import PgQueuer
+from pgqueuer import PgQueuer, RetryRequested
 
 from midrise.foundation.database import connect
 from midrise.foundation.database.pool import PoolSettings
 from midrise.foundation.errors import Unavailable
-from midrise.foundation.jobs.job import Job
+from midrise.foundation.jobs.job import AnyHandler, Hopeless, Job
 from midrise.foundation.observability.metrics import JOBS
 
 log = structlog.get_logger()
 
 _RETRY_SECONDS = 1.0
+_LOOK_SECONDS = 10
+"""How long at most until a job is found whose notice was lost; most are found at once."""
+_TAKEN_AT_ONCE = 5
+_MOST_AT_ONCE = 20
 
 
 class PgQueuerWorker:
-    """Runs jobs at their times. Several workers share the work: each due run is taken by one of them."""
+    """Runs jobs at their times, and those that changes asked for. Several workers share the work.
 
-    def __init__(self, settings: PoolSettings, jobs: Sequence[Job]) -> None:
+    A job that was asked for stays in the queue until it is done. Where the worker that took it has not been
+    heard of for ``lost_after_seconds``, another one takes it.
+    """
+
+    def __init__(
+        self,
+        settings: PoolSettings,
+        jobs: Sequence[Job],
+        *,
+        handlers: Sequence[AnyHandler] = (),
+        lost_after_seconds: float = 30,
+    ) -> None:
         self._settings = settings
         self._jobs = jobs
+        self._handlers = handlers
+        self._lost_after = timedelta(seconds=lost_after_seconds)
         self.is_connected = False
 
     async def run(self, stopping: asyncio.Event) -> None:
@@ -45,14 +67,26 @@ class PgQueuerWorker:
     async def _work(self, stopping: asyncio.Event) -> None:
         connection = await connect(self._settings)
         try:
+            # The library encodes its JSON by itself.
+            await connection.reset_type_codec("jsonb", schema="pg_catalog")
             queuer = PgQueuer.from_asyncpg_connection(connection)
             for job in self._jobs:
                 _schedule(queuer, job)
+            for handler in self._handlers:
+                _register(queuer, handler)
             # The queue would find a lost connection only when it next looks for work.
             lost = asyncio.Event()
             connection.add_termination_listener(lambda _: lost.set())
             self.is_connected = True
-            working = asyncio.create_task(queuer.run(shutdown_on_listener_failure=True))
+            working = asyncio.create_task(
+                queuer.run(
+                    dequeue_timeout=min(self._lost_after, timedelta(seconds=_LOOK_SECONDS)),
+                    batch_size=_TAKEN_AT_ONCE,
+                    max_concurrent_tasks=_MOST_AT_ONCE,
+                    shutdown_on_listener_failure=True,
+                    heartbeat_timeout=self._lost_after,
+                )
+            )
             signals = {asyncio.create_task(lost.wait()), asyncio.create_task(stopping.wait())}
             await asyncio.wait({working, *signals}, return_when=asyncio.FIRST_COMPLETED)
             for signal in signals:
@@ -69,13 +103,47 @@ def _schedule(queuer: PgQueuer, job: Job) -> None:
         try:
             await job.run()
         except Exception:
-            JOBS.labels(job.name, "failed").inc()
+            _count(job.name, "failed")
             log.exception("job.failed", job=job.name)
         else:
-            JOBS.labels(job.name, "done").inc()
+            _count(job.name, "done")
             log.info("job.done", job=job.name)
 
     queuer.schedule(job.name, job.schedule, clean_old=True)(run)
+
+
+def _register(queuer: PgQueuer, handler: AnyHandler) -> None:
+    async def run(queued: Any) -> None:
+        attempts = queued.attempts + 1
+        told = log.bind(job=handler.kind.name, job_id=queued.id, attempt=attempts)
+        told.info("job.started")
+        try:
+            await handler.run(msgspec.json.decode(queued.payload, type=handler.kind))
+        except asyncio.CancelledError:
+            # The queue's machinery broke around the job; what is cancelled counts as done there.
+            raise RetryRequested(reason="interrupted") from None
+        except Exception as error:  # noqa: BLE001  whatever it was, the job is tried again or given up
+            if isinstance(error, Hopeless) or attempts >= handler.retries.most_attempts:
+                _count(handler.kind.name, "given_up")
+                told.exception("job.given_up")
+                raise _GivenUp(type(error).__name__) from None
+            pause_seconds = handler.retries.pause_seconds(attempts)
+            _count(handler.kind.name, "failed")
+            told.warning("job.failed", again_in_seconds=pause_seconds, exc_info=True)
+            # Without the cause: the queue keeps the text, which may say more than is to be kept.
+            raise RetryRequested(timedelta(seconds=pause_seconds), type(error).__name__) from None
+        _count(handler.kind.name, "done")
+        told.info("job.done")
+
+    queuer.entrypoint(handler.kind.name, accepts_context=False, on_failure="hold")(run)
+
+
+def _count(name: str, outcome: str) -> None:
+    JOBS.labels(name, outcome).inc()
+
+
+class _GivenUp(Exception):
+    """The job is kept as failed and is not tried again; the log has said why."""
 
 
 async def _wait(stopping: asyncio.Event, seconds: float) -> None:
