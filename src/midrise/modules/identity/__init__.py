@@ -7,6 +7,9 @@ from midrise.foundation.module import Built, House, Module, Permission
 from midrise.foundation.security.refresh_tokens import RefreshTokens
 from midrise.modules.audit import AuditTrail
 from midrise.modules.config import Configuration
+from midrise.modules.identity.devices.controller import DevicesController
+from midrise.modules.identity.devices.repository import PostgresDevices
+from midrise.modules.identity.devices.service import Devices
 from midrise.modules.identity.roles.controller import PermissionsController, RolesController
 from midrise.modules.identity.roles.model import RoleBuiltIn, RoleInUse, RoleTaken
 from midrise.modules.identity.roles.repository import PostgresRoles
@@ -51,19 +54,27 @@ def build(house: House) -> Built:
         refresh_tokens=RefreshTokens(house.master),
         audit=audit,
     )
+    devices = Devices(database=house.database, devices=PostgresDevices(), audit=audit)
     house.services.provide(users)
     house.services.provide(keys)
     return Built(
         controllers=[
             RegistrationController,
             SessionsController,
+            DevicesController,
             MeController,
             UsersController,
             RolesController,
             PermissionsController,
             JwksController,
         ],
-        services={"users": users, "roles": roles, "sessions": sessions, "signing_keys": keys},
+        services={
+            "users": users,
+            "roles": roles,
+            "sessions": sessions,
+            "devices": devices,
+            "signing_keys": keys,
+        },
         jobs=[Job("sessions.purge_expired", schedule="17 * * * *", run=sessions.purge_expired)],
         start=[keys.load],
         session_source=sessions,
