@@ -264,3 +264,30 @@ def test_a_misspelt_key_of_the_file_is_told_in_plain_words(tmp_path):
     toml = tmp_path / "midrise.toml"
     toml.write_text('[database]\nurll = "x"')
     assert faults_of(toml) == ["MIDRISE_DATABASE_URLL: midrise.toml has it, but there is no such setting."]
+
+
+def test_links_begin_with_the_gateway_unless_told_otherwise():
+    assert settings_of().public_url == "http://127.0.0.1:8080"
+    assert settings_of(MIDRISE_HOST="::", MIDRISE_PORT="8443").public_url == "http://[::1]:8443"
+    assert settings_of(MIDRISE_PUBLIC_URL="https://shop.example/app/").public_url == "https://shop.example/app"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MIDRISE_PUBLIC_URL", "shop.example"),
+        ("MIDRISE_PUBLIC_URL", "https://shop.example/?page=1"),
+        ("MIDRISE_PUBLIC_URL", "https://hunter2@shop.example"),
+        ("MIDRISE_SMTP_URL", "https://hunter2@shop.example"),
+        ("MIDRISE_SMTP_URL", "smtp://shop:hunter2@shop.example?tls=none"),
+        ("MIDRISE_MAIL_SENDER", "nobody"),
+    ],
+)
+def test_what_mails_are_sent_by_is_checked(name, value):
+    (fault,) = faults_of(**{name: value})
+    assert fault.startswith(f"{name}: it ")
+    assert "hunter2" not in fault
+
+
+def test_mails_are_kept_in_the_state_folder(tmp_path):
+    assert settings_of(MIDRISE_HOME=str(tmp_path)).mail_folder == tmp_path / "mail"

@@ -43,6 +43,7 @@ from midrise.foundation.http.operations import Dependency, Health, OperationsCon
 from midrise.foundation.http.reference_pages import reference_handlers
 from midrise.foundation.http.server import InsideServer, Listener, work
 from midrise.foundation.jobs import Job, PgQueuerJobs, forget_old_jobs
+from midrise.foundation.mail import FileMailer, Mailer
 from midrise.foundation.module import Built, House, Module, Services
 from midrise.foundation.paging import CursorSigner
 from midrise.foundation.security.passwords import BcryptPasswords, PasswordSettings
@@ -176,6 +177,8 @@ def assemble(settings: Settings, *, process: str) -> Assembly:
         key_ring=ring,
         access_tokens=AccessTokens(TokenSettings(settings.token.issuer, settings.token.audience), ring),
         jobs=PgQueuerJobs(),
+        mailer=_mailer(settings),
+        public_url=settings.public_url,
         permissions=[permission for module in modules for permission in module.permissions],
         config_keys=[key for module in modules for key in module.config_keys],
         services=Services(),
@@ -208,6 +211,16 @@ def database_url(settings: Settings) -> str:
             "There is no database: set MIDRISE_DATABASE_URL, or start everything with `midrise up`."
         )
     return settings.database.url.get_secret_value()
+
+
+def _mailer(settings: Settings) -> Mailer:
+    if settings.smtp.url is None:
+        return FileMailer(settings.mail_folder, sender=settings.mail.sender)
+    # Read where it is used: few processes send mails.
+    from midrise.foundation.mail.smtp import SmtpEndpoint, SmtpMailer
+
+    endpoint = SmtpEndpoint.parse(settings.smtp.url.get_secret_value())
+    return SmtpMailer(endpoint, sender=settings.mail.sender)
 
 
 def _cache(settings: Settings, process: str) -> ValkeyCache:

@@ -14,6 +14,7 @@ from midrise.foundation.admission import SessionSource
 from midrise.foundation.database import ConstraintErrors, Database
 from midrise.foundation.errors import AppError
 from midrise.foundation.jobs import AnyHandler, Job, PgQueuerJobs
+from midrise.foundation.mail import Mailer
 from midrise.foundation.paging import CursorSigner
 from midrise.foundation.security.passwords import BcryptPasswords
 from midrise.foundation.security.secrets import MasterSecret
@@ -66,7 +67,7 @@ class Services:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What every module is built from."""
+    """What every module is built from. ``public_url`` is what links in mails begin with."""
 
     database: Database
     passwords: BcryptPasswords
@@ -75,6 +76,8 @@ class House:
     key_ring: KeyRing
     access_tokens: AccessTokens
     jobs: PgQueuerJobs
+    mailer: Mailer
+    public_url: str
     permissions: Sequence[Permission]
     config_keys: Sequence[ConfigKey[ConfigValue]]
     services: Services

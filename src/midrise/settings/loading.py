@@ -15,12 +15,15 @@ from midrise.settings.sections import (
     CorsSettings,
     DatabaseSettings,
     LogSettings,
+    MailSettings,
     MasterSettings,
     PasswordSettings,
+    PublicSettings,
     RateSettings,
     RedisSettings,
     ReplicaSettings,
     Section,
+    SmtpSettings,
     TlsSettings,
     TokenSettings,
     TrustedSettings,
@@ -47,6 +50,21 @@ class Settings(Section):
     tls: TlsSettings = TlsSettings()
     master: MasterSettings = MasterSettings()
     token: TokenSettings = TokenSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    mail: MailSettings = MailSettings()
+    public: PublicSettings = PublicSettings()
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where mails are kept that no mail server takes."""
+        return self.home.absolute() / "mail"
+
+    @property
+    def public_url(self) -> str:
+        """What links in mails begin with, without a slash at the end."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104  compared, not bound
+        address = f"{f'[{host}]' if ':' in host else host}:{self.port}"
+        return self.public.url or f"{'https' if self.tls.cert else 'http'}://{address}"
 
     def shown(self) -> dict[str, object]:
         """Every setting by its full name, secrets masked: what a process prints when it starts."""

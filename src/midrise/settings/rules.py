@@ -61,6 +61,20 @@ def redis_url(url: SecretStr) -> SecretStr:
     return url
 
 
+def smtp_url(url: SecretStr) -> SecretStr:
+    from midrise.foundation.mail.smtp import SmtpEndpoint
+
+    SmtpEndpoint.parse(url.get_secret_value())
+    return url
+
+
+def public_url(url: str) -> str:
+    """Links are made by writing behind it, so it has no `/` at its end."""
+    if not _is_web_address(url):
+        raise ValueError("it must be a URL such as https://shop.example")
+    return url.rstrip("/")
+
+
 def rate_limit(text: str) -> str:
     from midrise.foundation.admission.limits import RateLimit
 
@@ -90,3 +104,12 @@ def is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        is_bare = not (parts.query or parts.fragment or "@" in parts.netloc)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and is_bare
+    except ValueError:
+        return False

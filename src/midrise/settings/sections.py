@@ -23,8 +23,10 @@ from midrise.settings.rules import (
     is_origin,
     log_level,
     master_secret,
+    public_url,
     rate_limit,
     redis_url,
+    smtp_url,
 )
 
 
@@ -157,3 +159,27 @@ class TokenSettings(Section):
 
     issuer: str = Field("midrise", min_length=1, description="The `iss` of access tokens")
     audience: str = Field("midrise", min_length=1, description="The `aud` of access tokens")
+
+
+class SmtpSettings(Section):
+    """The way of mails."""
+
+    url: Annotated[SecretStr, AfterValidator(smtp_url)] | None = Field(
+        None, description="The mail server; without one, mails are kept as files"
+    )
+
+
+class MailSettings(Section):
+    """Mails to people."""
+
+    sender: Annotated[str, AfterValidator(email_address)] = Field(
+        "midrise@midrise.local", description="The address that mails come from"
+    )
+
+
+class PublicSettings(Section):
+    """How the service looks from outside."""
+
+    url: Annotated[str, AfterValidator(public_url)] | None = Field(
+        None, description="What links in mails begin with; the gateway's address if left out"
+    )

@@ -58,7 +58,12 @@ class Floors:
         self._replicas = [self._kept(replica) for replica in replicas]
         self._cache = [self._kept(cache)] if plan.embeds_cache else []
         self._worker = self._kept(
-            Worker(sockets=self._sockets, environment=self.environment, account=self._python_account)
+            Worker(
+                sockets=self._sockets,
+                mail=state.mail,
+                environment=self.environment,
+                account=self._python_account,
+            )
         )
         gateway = Gateway(_gateway_settings(plan, state.gateway, sockets=self._sockets))
         self._fleet = Fleet(self._kept(gateway), configuration=gateway, keep_instance=self._kept_instance)

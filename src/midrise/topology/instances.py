@@ -68,12 +68,17 @@ class ApiInstance(PythonProgram):
 
 
 class Worker(PythonProgram):
-    """The process that does the jobs."""
+    """The process that does the jobs. It keeps mails in the folder ``mail`` where no mail server is set."""
 
     def __init__(
-        self, *, sockets: Path, environment: Mapping[str, str], account: Account | None = None
+        self, *, sockets: Path, mail: Path, environment: Mapping[str, str], account: Account | None = None
     ) -> None:
         super().__init__("worker", sockets=sockets, environment=environment, account=account)
+        self._mail = mail
+
+    async def prepare(self) -> None:
+        await super().prepare()
+        self.account.own(self._mail)
 
     def command(self) -> list[str]:
         return [*MIDRISE, "worker", "--name", self.name, "--internal-uds", str(self.internal_socket)]

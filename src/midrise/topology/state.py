@@ -4,7 +4,7 @@ midrise.json       the format of the folder, and where its sockets are
 lock               held by the one supervisor that may use the folder
 processes.json     the processes that it started, so that the next one can end what a killed one left
 sockets/           every Unix socket, unless the path is too long or too strange for them
-postgres/ valkey/ gateway/ logs/ master.secret
+postgres/ valkey/ gateway/ logs/ mail/ master.secret
 """
 
 import contextlib
@@ -55,6 +55,11 @@ class StateFolder:
     @property
     def logs(self) -> Path:
         return self.home / "logs"
+
+    @property
+    def mail(self) -> Path:
+        """Mails that no mail server takes."""
+        return self.home / "mail"
 
     @property
     def supervisor_output(self) -> Path:
