@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format drills install lock clean
+.PHONY: help up test check format bench drills install lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1	\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -21,6 +21,9 @@ check: $(VENV)/.dev ## format, lint, types, contracts, spelling, locks, dependen
 
 format: $(VENV)/.dev ## put the source into shape
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## what one request costs, beside what it would at best; BENCH=--help says more
+	@$(BIN)/python benchmarks/speed.py $(BENCH)
 
 drills: $(VENV)/.dev ## break things on purpose, at length
 	@$(BIN)/python -m pytest -m drill
