@@ -100,7 +100,7 @@ class Bench:
         target = folder / f"{re.sub('[^a-z0-9]+', '-', call.name.lower()).strip('-')}.txt"
         command = [
             *("py-spy", "record", "--rate", "500", "--duration", str(round(seconds)), "--format", "raw"),
-            *("--native", "--output", str(target), "--pid", str(self._api["api.1"])),
+            *("--output", str(target), "--pid", str(self._api["api.1"])),
         ]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as recording:
             self._load(call, self.house.api_socket, [], seconds=seconds + 1)
