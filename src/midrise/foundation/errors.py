@@ -45,6 +45,8 @@ class FaultCode(StrEnum):
     ALREADY_USED = "already_used"
     UNKNOWN_CURRENCY = "unknown_currency"
     PASSWORD_TOO_WEAK = "password_too_weak"  # noqa: S105  a code, no password
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105  a code, no password
+    WRONG_OTP = "wrong_otp"
     INVALID_CURSOR = "invalid_cursor"
     INVALID_CONSISTENCY_TOKEN = "invalid_consistency_token"  # noqa: S105  a code, no token
 
@@ -66,6 +68,8 @@ FAULT_DETAILS: Mapping[FaultCode, str] = {
     FaultCode.ALREADY_USED: "was used for something else",
     FaultCode.UNKNOWN_CURRENCY: "is not a currency code of ISO 4217",
     FaultCode.PASSWORD_TOO_WEAK: "is too easy to guess: {reason}",
+    FaultCode.WRONG_PASSWORD: "is not the present password",
+    FaultCode.WRONG_OTP: "is wrong or was used before",
     FaultCode.INVALID_CURSOR: "is not a cursor of this query",
     FaultCode.INVALID_CONSISTENCY_TOKEN: "is not a token that this service gave out",
 }

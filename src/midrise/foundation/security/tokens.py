@@ -63,6 +63,11 @@ class AccessTokens:
         self._remembered_under: RingKeys | None = None
 
     @property
+    def issuer(self) -> str:
+        """Who gives the tokens out: the `iss` of each."""
+        return self._settings.issuer
+
+    @property
     def lifetime_seconds(self) -> int:
         return self._settings.lifetime_seconds
 

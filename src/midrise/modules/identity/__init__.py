@@ -7,13 +7,18 @@ from midrise.foundation.module import Built, House, Module, Permission
 from midrise.foundation.security.refresh_tokens import RefreshTokens
 from midrise.modules.audit import AuditTrail
 from midrise.modules.config import Configuration
+from midrise.modules.identity.credentials.model import InvalidOtp, OtpRequired, ReauthenticationRequired
 from midrise.modules.identity.devices.controller import DevicesController
 from midrise.modules.identity.devices.repository import PostgresDevices
 from midrise.modules.identity.devices.service import Devices
+from midrise.modules.identity.log_in_attempts.model import TooManyAttempts
+from midrise.modules.identity.proofs import build_proofs
 from midrise.modules.identity.roles.controller import PermissionsController, RolesController
 from midrise.modules.identity.roles.model import RoleBuiltIn, RoleInUse, RoleTaken
 from midrise.modules.identity.roles.repository import PostgresRoles
 from midrise.modules.identity.roles.service import Roles
+from midrise.modules.identity.second_factors.controller import SecondFactorsController
+from midrise.modules.identity.second_factors.model import SecondFactorOff, SecondFactorOn
 from midrise.modules.identity.sessions.controller import SessionsController
 from midrise.modules.identity.sessions.model import InvalidCredentials, TokenReused
 from midrise.modules.identity.sessions.repository import PostgresSessions
@@ -41,15 +46,18 @@ def build(house: House) -> Built:
         configuration=house.services.get(Configuration),
         audit=audit,
     )
+    sessions_table = PostgresSessions()
+    proofs = build_proofs(house, users=users_table, sessions=sessions_table)
     keys = SigningKeys(
         database=house.database, keys=PostgresSigningKeys(), ring=house.key_ring, master=house.master
     )
     sessions = Sessions(
         database=house.database,
-        sessions=PostgresSessions(),
+        sessions=sessions_table,
         users=users_table,
         roles=roles,
-        passwords=house.passwords,
+        passwords=proofs.passwords,
+        codes=proofs.codes,
         access_tokens=house.access_tokens,
         refresh_tokens=RefreshTokens(house.master),
         audit=audit,
@@ -62,6 +70,7 @@ def build(house: House) -> Built:
             RegistrationController,
             SessionsController,
             DevicesController,
+            SecondFactorsController,
             MeController,
             UsersController,
             RolesController,
@@ -73,9 +82,13 @@ def build(house: House) -> Built:
             "roles": roles,
             "sessions": sessions,
             "devices": devices,
+            "second_factors": proofs.second_factors,
             "signing_keys": keys,
         },
-        jobs=[Job("sessions.purge_expired", schedule="17 * * * *", run=sessions.purge_expired)],
+        jobs=[
+            Job("sessions.purge_expired", schedule="17 * * * *", run=sessions.purge_expired),
+            Job("log_in_attempts.purge", schedule="37 * * * *", run=proofs.attempts.purge),
+        ],
         start=[keys.load],
         session_source=sessions,
     )
@@ -100,6 +113,12 @@ MODULE = Module(
         RoleInUse,
         RoleBuiltIn,
         InvalidCredentials,
+        OtpRequired,
+        InvalidOtp,
+        ReauthenticationRequired,
+        SecondFactorOn,
+        SecondFactorOff,
+        TooManyAttempts,
         TokenReused,
     ],
     constraint_errors={

@@ -1,6 +1,7 @@
 """Users, their roles and sessions, and the keys that sign their tokens."""
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -83,6 +84,36 @@ sessions = Table(
     Column("revoked_at", DateTime(timezone=True)),
     Index("ix_sessions_user_id", "user_id", "id"),
     Index("ix_sessions_expires_at", "expires_at"),
+)
+
+# What is guessed at or from where, by its digest, and when: wrong guesses and those that are not judged yet.
+log_in_attempts = Table(
+    "log_in_attempts",
+    metadata,
+    Column("place", LargeBinary, primary_key=True),
+    Column("made_at", ARRAY(DateTime(timezone=True)), nullable=False),
+    Column("streak", Integer, nullable=False),
+    Column("last_at", DateTime(timezone=True), nullable=False),
+    Index("ix_log_in_attempts_last_at", "last_at"),
+)
+
+second_factors = Table(
+    "second_factors",
+    metadata,
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    # None until the first code was shown: until then nobody is asked for one.
+    Column("confirmed_at", DateTime(timezone=True)),
+    # The step of the last code that was taken: neither it nor an older one is taken again.
+    Column("last_step", BigInteger),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", LargeBinary, primary_key=True),
 )
 
 signing_keys = Table(

@@ -123,7 +123,8 @@ async def test_a_hash_of_before_the_cost_was_raised_costs_the_present_one(start_
         ({"email": None, "password": 1}, [("/email", "wrong_type"), ("/password", "wrong_type")]),
         ({"email": "x" * 1001, "password": "x" * 1025}, [("/email", "too_long"), ("/password", "too_long")]),
         ({"email": "a", "password": "b\0"}, [("/password", "nul_character")]),
-        ({"email": "a", "password": "b", "otp": "1"}, [("/otp", "unknown_field")]),
+        ({"email": "a", "password": "b", "otp": "1" * 65}, [("/otp", "too_long")]),
+        ({"email": "a", "password": "b", "pin": "1"}, [("/pin", "unknown_field")]),
     ],
 )
 async def test_every_fault_is_named_at_once(client, body, faults):

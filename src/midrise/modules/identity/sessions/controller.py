@@ -6,6 +6,8 @@ from litestar.params import JSONBody
 from midrise.foundation.errors import Unauthenticated
 from midrise.foundation.http.access import ANYONE_WHATEVER_THEY_SEND, KNOWN_CALLER
 from midrise.foundation.http.current import CurrentActor, Injected
+from midrise.modules.identity.credentials.model import InvalidOtp, OtpRequired
+from midrise.modules.identity.log_in_attempts.model import TooManyAttempts
 from midrise.modules.identity.sessions.model import InvalidCredentials, TokenReused
 from midrise.modules.identity.sessions.schemas import LogIn, Refresh, TokensShown, tokens_shown
 from midrise.modules.identity.sessions.service import Sessions
@@ -21,14 +23,18 @@ class SessionsController(Controller):
         "/login",
         status_code=200,
         access=ANYONE_WHATEVER_THEY_SEND,
-        errors=(InvalidCredentials,),
+        errors=(InvalidCredentials, OtpRequired, InvalidOtp, TooManyAttempts),
         summary="Log in",
     )
     async def log_in(
         self, data: JSONBody[LogIn], sessions: Injected[Sessions], actor: CurrentActor
     ) -> TokensShown:
-        """Starts a session. A wrong password, an unknown address and a disabled account look the same."""
-        return tokens_shown(await sessions.log_in(data.email, data.password, actor=actor))
+        """Starts a session. A wrong password, an unknown address and a disabled account look the same.
+
+        An account with a second factor needs `otp` or `recovery_code` as well. Wrong guesses are slowed down,
+        by account and by address, and never for good.
+        """
+        return tokens_shown(await sessions.log_in(data.email, data.password, code=data.code, actor=actor))
 
     @post(
         "/refresh",

@@ -59,6 +59,11 @@ _CALLER = Statement(
         exists().where(sessions.c.id == bindparam("session_id"), sessions.c.user_id == users.c.id, _ALIVE),
     )
 )
+_AGE = Statement(
+    select(func.extract("epoch", func.now() - sessions.c.created_at)).where(
+        sessions.c.id == bindparam("session_id")
+    )
+)
 _PURGE = Statement(
     delete(sessions).where(
         sessions.c.id.in_(
@@ -103,6 +108,11 @@ class PostgresSessions:
         """The user's roles and what is stored for them; None where session or user are no more."""
         row = await unit.row(_CALLER, session_id=session_id, user_id=user_id)
         return (tuple(row["roles"]), tuple(row["granted"])) if row else None
+
+    async def find_age_seconds(self, unit: ReadUnit, session_id: UUID) -> float | None:
+        """How long ago the user logged in, by the database's clock; None where the session is no more."""
+        age = await unit.value(_AGE, session_id=session_id)
+        return None if age is None else float(age)
 
     async def purge(self, tx: WriteUnit, *, expired_before: datetime, limit: int) -> int:
         """Remove so many sessions at most that expired before that time; how many it were."""

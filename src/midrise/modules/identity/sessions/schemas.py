@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from midrise.modules.identity.sessions.model import Tokens
 
@@ -13,6 +13,28 @@ class LogIn(msgspec.Struct, forbid_unknown_fields=True):
 
     email: Annotated[str, Meta(max_length=1000, examples=["rahima@example.com"])]
     password: Annotated[str, Meta(max_length=1024, examples=["three green boats at dawn"])]
+    otp: (
+        Annotated[
+            str, Meta(max_length=64, description="The six digits that the app shows", examples=["287082"])
+        ]
+        | UnsetType
+    ) = UNSET
+    recovery_code: (
+        Annotated[
+            str,
+            Meta(
+                max_length=64,
+                description="Instead of `otp`, where the app is lost; each works once",
+                examples=["7K3QM-0ZT9V-XW4HN-R2B8D"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+
+    @property
+    def code(self) -> str | None:
+        """What a second factor is proved by; where both are given, the first one counts."""
+        return (self.otp or None) if self.otp is not UNSET else (self.recovery_code or None)
 
 
 class Refresh(msgspec.Struct, forbid_unknown_fields=True):

@@ -5,18 +5,18 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-import structlog
-
 from midrise.foundation import clock
 from midrise.foundation.actor import Actor
 from midrise.foundation.admission import Caller
 from midrise.foundation.database import Database, WriteUnit
-from midrise.foundation.errors import Unauthenticated, Unavailable
+from midrise.foundation.errors import Unauthenticated
 from midrise.foundation.ids import new_id
-from midrise.foundation.security.passwords import BcryptPasswords
 from midrise.foundation.security.refresh_tokens import RefreshTokens
 from midrise.foundation.security.tokens import AccessTokens
 from midrise.modules.audit import AuditTrail
+from midrise.modules.identity.credentials.model import OtpRequired, RightPassword
+from midrise.modules.identity.credentials.service import CodeChecks, PasswordChecks
+from midrise.modules.identity.log_in_attempts.model import Guess
 from midrise.modules.identity.roles.service import Roles
 from midrise.modules.identity.sessions.model import (
     IDLE_LIFETIME,
@@ -30,15 +30,13 @@ from midrise.modules.identity.sessions.model import (
     renewal_of,
 )
 from midrise.modules.identity.sessions.repository import PostgresSessions
-from midrise.modules.identity.users.model import Credentials, user_generation
+from midrise.modules.identity.users.model import user_generation
 from midrise.modules.identity.users.repository import PostgresUsers
 
 _KEPT_AFTER_EXPIRY = timedelta(days=7)
 _PURGED_AT_ONCE = 5000
 _MOST_VERIFICATIONS = 2
 _NONCE_BYTES = 16
-
-log = structlog.get_logger()
 
 
 class Sessions:
@@ -51,7 +49,8 @@ class Sessions:
         sessions: PostgresSessions,
         users: PostgresUsers,
         roles: Roles,
-        passwords: BcryptPasswords,
+        passwords: PasswordChecks,
+        codes: CodeChecks,
         access_tokens: AccessTokens,
         refresh_tokens: RefreshTokens,
         audit: AuditTrail,
@@ -61,22 +60,28 @@ class Sessions:
         self._users = users
         self._roles = roles
         self._passwords = passwords
+        self._codes = codes
         self._access_tokens = access_tokens
         self._refresh_tokens = refresh_tokens
         self._audit = audit
 
-    async def log_in(self, email: str, password: str, *, actor: Actor) -> Tokens:
-        """Start a session. Raises `InvalidCredentials`, the same for every reason and after the same time."""
+    async def log_in(self, email: str, password: str, *, code: str | None = None, actor: Actor) -> Tokens:
+        """Start a session; ``code`` is what a second factor or a recovery code says.
+
+        Raises `InvalidCredentials`, the same for every reason and after the same time, `OtpRequired` and
+        `InvalidOtp` where the password alone was right, and `TooManyAttempts`.
+        """
         for _ in range(_MOST_VERIFICATIONS):
-            credentials, needs_rehash = await self._verify(email, password)
-            session = _new_session(credentials.user_id, actor)
-            if await self._start(session, credentials, actor=actor):
+            right = await self._passwords.check(email, password, actor=actor)
+            guess = await self._count_code(right, code)
+            session = _new_session(right.credentials.user_id, actor)
+            if await self._start(session, right, code=code, guess=guess, actor=actor):
                 break
             # A new password, or the end of the account, came while the old one was verified.
         else:
             raise InvalidCredentials
-        if needs_rehash:
-            await self._rehash(credentials, password)
+        if right.needs_rehash:
+            await self._passwords.rehash(right, password)
         return self._tokens(session)
 
     async def refresh(self, refresh_token: str, *, actor: Actor) -> Tokens:
@@ -134,35 +139,31 @@ class Sessions:
             async with self._database.write() as tx:
                 purged = await self._sessions.purge(tx, expired_before=before, limit=_PURGED_AT_ONCE)
 
-    async def _verify(self, email: str, password: str) -> tuple[Credentials, bool]:
-        """The credentials that the password fits, and whether it should be hashed anew."""
-        async with self._database.read() as unit:
-            credentials = await self._users.find_credentials(unit, email)
-        if credentials is None:
-            await self._passwords.verify_nothing(password)
-            raise InvalidCredentials
-        verdict = await self._passwords.verify(password, credentials.password_hash)
-        if not verdict.matches or not credentials.is_active:
-            raise InvalidCredentials
-        return credentials, verdict.needs_rehash
-
-    async def _start(self, session: Session, verified: Credentials, *, actor: Actor) -> bool:
-        """Start the session, unless the credentials have changed since they were verified."""
+    async def _count_code(self, right: RightPassword, code: str | None) -> Guess | None:
+        """Count the code's guess where there is a second factor; it uses up none of the password's."""
+        user_id = right.credentials.user_id
+        if not await self._codes.is_needed(user_id):
+            return None
         async with self._database.write() as tx:
-            if not await self._users.hold_credentials(tx, verified):
+            await self._passwords.succeed(tx, right)
+        if code is None:
+            raise OtpRequired
+        return await self._codes.count(user_id)
+
+    async def _start(
+        self, session: Session, right: RightPassword, *, code: str | None, guess: Guess | None, actor: Actor
+    ) -> bool:
+        """Start the session, unless the credentials have changed since they were verified."""
+        owner = replace(actor, user_id=session.user_id)
+        async with self._database.write() as tx:
+            if not await self._users.hold_credentials(tx, right.credentials):
                 return False
+            await self._codes.spend(tx, code, guess=guess, actor=owner)
+            if guess is None:
+                await self._passwords.succeed(tx, right)
             await self._sessions.add(tx, session)
             await self._record(tx, session, SessionAction.STARTED, actor=actor)
         return True
-
-    async def _rehash(self, verified: Credentials, password: str) -> None:
-        """Hash the password as it would be hashed today. Whoever logs in doesn't depend on it."""
-        try:
-            stronger_hash = await self._passwords.hash(password)
-            async with self._database.write() as tx:
-                await self._users.replace_hash(tx, verified, stronger_hash=stronger_hash)
-        except Unavailable:
-            log.warning("password.not_rehashed", user_id=str(verified.user_id))
 
     async def _end_reused(self, session: Session, *, actor: Actor) -> None:
         async with self._database.write() as tx:

@@ -1,0 +1,127 @@
+"""What people do with their second factor."""
+
+import base64
+
+from midrise.foundation import clock
+from midrise.foundation.actor import Actor
+from midrise.foundation.database import WriteUnit
+from midrise.foundation.errors import Unauthenticated
+from midrise.foundation.module import House
+from midrise.foundation.security.totp import (
+    find_step,
+    generate_totp_secret,
+    provisioning_uri,
+    read_one_time_password,
+)
+from midrise.modules.audit import AuditTrail
+from midrise.modules.identity.credentials.model import WrongOtp
+from midrise.modules.identity.credentials.service import CodeChecks, StepUp
+from midrise.modules.identity.second_factors.model import (
+    NewSecondFactor,
+    SecondFactor,
+    SecondFactorAction,
+    SecondFactorOff,
+    SecondFactorOn,
+    digest_of_recovery_code,
+    generate_recovery_codes,
+    open_secret,
+    seal_secret,
+)
+from midrise.modules.identity.second_factors.repository import PostgresSecondFactors
+from midrise.modules.identity.users.model import User, user_generation
+from midrise.modules.identity.users.repository import PostgresUsers
+
+
+class SecondFactors:
+    """Sets authenticator apps up, and switches them off."""
+
+    def __init__(
+        self,
+        *,
+        house: House,
+        factors: PostgresSecondFactors,
+        users: PostgresUsers,
+        codes: CodeChecks,
+        step_up: StepUp,
+        audit: AuditTrail,
+    ) -> None:
+        self._database = house.database
+        self._factors = factors
+        self._users = users
+        self._codes = codes
+        self._step_up = step_up
+        self._master = house.master
+        self._audit = audit
+        self._issuer = house.access_tokens.issuer
+
+    async def start(self, *, actor: Actor) -> NewSecondFactor:
+        """Make a secret, in place of one that was not confirmed. Nobody is asked for a code yet.
+
+        Raises `SecondFactorOn`, and `ReauthenticationRequired` where the log-in was too long ago.
+        """
+        await self._step_up.require_fresh(actor)
+        secret = generate_totp_secret()
+        async with self._database.write() as tx:
+            user = await self._lock_user(tx, actor)
+            sealed = seal_secret(secret, self._master, user_id=user.id)
+            if not await self._factors.start(tx, user.id, sealed_secret=sealed):
+                raise SecondFactorOn
+        return NewSecondFactor(
+            secret=base64.b32encode(secret).decode("ascii"),
+            otpauth_uri=provisioning_uri(secret, account=user.email, issuer=self._issuer),
+        )
+
+    async def confirm(self, otp: str, *, actor: Actor) -> tuple[str, ...]:
+        """Switch the factor on by its first code; the recovery codes, which nobody can show again.
+
+        Raises `SecondFactorOff` where none was started, `SecondFactorOn`, `WrongOtp`, `TooManyAttempts`, and
+        `ReauthenticationRequired` where the log-in was too long ago.
+        """
+        await self._step_up.require_fresh(actor)
+        guess = await self._codes.count(actor.known_user_id())
+        codes = generate_recovery_codes()
+        async with self._database.write() as tx:
+            user = await self._lock_user(tx, actor)
+            factor = await self._factors.find_and_lock(tx, user.id)
+            if factor is None:
+                raise SecondFactorOff
+            if factor.is_on:
+                raise SecondFactorOn
+            await self._factors.remember_step(tx, user.id, self._step_of(otp, factor))
+            await self._factors.confirm(tx, user.id, digests=[digest_of_recovery_code(code) for code in codes])
+            await self._codes.succeed(tx, guess)
+            await self._record(tx, user, SecondFactorAction.SWITCHED_ON, actor=actor)
+        return codes
+
+    async def switch_off(self, password: str, otp: str, *, actor: Actor) -> None:
+        """Forget the factor and its recovery codes.
+
+        Raises `SecondFactorOff`, `WrongPassword`, `WrongOtp` and `TooManyAttempts`.
+        """
+        if not await self._codes.is_needed(actor.known_user_id()):
+            raise SecondFactorOff
+        await self._step_up.require(actor, password=password, otp=otp)
+        async with self._database.write() as tx:
+            user = await self._lock_user(tx, actor)
+            if not await self._factors.remove(tx, user.id):
+                raise SecondFactorOff
+            await self._record(tx, user, SecondFactorAction.SWITCHED_OFF, actor=actor)
+
+    def _step_of(self, otp: str, factor: SecondFactor) -> int:
+        password = read_one_time_password(otp)
+        secret = open_secret(factor, self._master)
+        step = find_step(secret, password, timestamp=clock.timestamp()) if password else None
+        if step is None:
+            raise WrongOtp
+        return step
+
+    async def _lock_user(self, tx: WriteUnit, actor: Actor) -> User:
+        """Log-ins hold the user as well: none slips through while a factor comes or goes."""
+        user = await self._users.find_and_lock(tx, actor.known_user_id())
+        if user is None:
+            raise Unauthenticated
+        return user
+
+    async def _record(self, tx: WriteUnit, user: User, action: SecondFactorAction, *, actor: Actor) -> None:
+        tx.mark(user_generation(user.id))
+        await self._audit.record(tx, actor, action=action, resource=user.resource)
