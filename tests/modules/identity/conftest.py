@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -114,9 +114,16 @@ def failing_commits(connection):
 
 
 async def log_in(
-    client: httpx.AsyncClient, email: str, password: str = PASSWORD, **more: Any
+    client: httpx.AsyncClient,
+    email: str,
+    password: str = PASSWORD,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> httpx.Response:
-    return await client.post("/v1/auth/login", json={"email": email, "password": password}, **more)
+    """Log in, with further fields of the body where these are given."""
+    body = {"email": email, "password": password} | more
+    return await client.post("/v1/auth/login", json=body, headers=headers)
 
 
 async def refresh(client: httpx.AsyncClient, token: str, **more: Any) -> httpx.Response:
