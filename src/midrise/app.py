@@ -19,9 +19,9 @@ from midrise.foundation.admission import (
     ValkeyRateLimiter,
 )
 from midrise.foundation.cache import CacheEndpoint, CacheSettings, ValkeyCache
-from midrise.foundation.database import ConnectionPool, Database, PoolSettings
+from midrise.foundation.database import Database, PoolSettings
 from midrise.foundation.database.idempotency import AttemptRecords
-from midrise.foundation.database.nodes import Node, Nodes
+from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.database.positions import ConsistencyTokens
 from midrise.foundation.http.asgi import App
 from midrise.foundation.http.error_pages import error_classes, error_handlers
@@ -231,30 +231,18 @@ def _cache(settings: Settings, process: str) -> ValkeyCache:
 
 
 def _database(settings: Settings, process: str, modules: Sequence[Module], master: MasterSecret) -> Database:
-    url, sizes = database_url(settings), settings.database
     errors = {name: error for module in modules for name, error in module.constraint_errors.items()}
-    writing = PoolSettings(url, f"midrise {process} write", largest_size=sizes.pool_size)
-    return Database(
-        write_pool=ConnectionPool(writing),
-        nodes=_nodes(settings, process),
-        constraint_errors=errors,
-        attempts=AttemptRecords(master),
-    )
+    return Database(nodes=_nodes(settings, process), constraint_errors=errors, attempts=AttemptRecords(master))
 
 
 def _nodes(settings: Settings, process: str) -> Nodes:
-    """The servers that reads may go to."""
-    size = settings.database.read_pool_size
-
-    def node(url: str, name: str) -> Node:
-        return Node(PoolSettings(url, f"midrise {process} {name}", largest_size=size, read_only=True))
-
-    replicas = [
-        node(url.get_secret_value(), f"replica {number}")
-        for number, url in enumerate(settings.replica.urls, start=1)
-    ]
-    return Nodes(
-        node(database_url(settings), "read"), replicas, most_lag_seconds=settings.replica.most_lag_seconds
+    """Every server that the settings name: whichever is the primary is written to."""
+    url, sizes = database_url(settings), settings.database
+    return Nodes.of(
+        PoolSettings(url, f"midrise {process} write", largest_size=sizes.pool_size),
+        reading=PoolSettings(url, f"midrise {process}", largest_size=sizes.read_pool_size),
+        replica_urls=[url.get_secret_value() for url in settings.replica.urls],
+        most_lag_seconds=settings.replica.most_lag_seconds,
     )
 
 

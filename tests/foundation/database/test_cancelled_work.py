@@ -19,10 +19,10 @@ async def test_two_hundred_requests_that_go_away_leave_nothing_behind(open_datab
             await tx.value(SLEEP, seconds=60)
 
     tasks = [asyncio.create_task(work(number)) for number in range(200)]
-    await until(lambda: database._write_pool.in_use == 3)
+    await until(lambda: database.nodes.primary.write_pool.in_use == 3)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await until(lambda: database._write_pool.in_use == 0)
+    await until(lambda: database.nodes.primary.write_pool.in_use == 0)
     await until(no_locks_on_things(onlooker))
     assert await names() == []

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any, Self, TypeVar
 
 import asyncpg
@@ -18,7 +17,7 @@ from midrise.foundation.database.errors import (
 )
 from midrise.foundation.database.idempotency import Attempt, AttemptRecords
 from midrise.foundation.database.nodes import PRESENT_LSN, Node, Nodes
-from midrise.foundation.database.pool import ConnectionPool, PoolSettings
+from midrise.foundation.database.pool import PoolSettings
 from midrise.foundation.database.positions import NOWHERE, consistency
 from midrise.foundation.database.statements import Statement
 from midrise.foundation.database.units import AfterCommit, ReadUnit, WriteUnit
@@ -39,13 +38,11 @@ class Database:
     def __init__(
         self,
         *,
-        write_pool: ConnectionPool,
         nodes: Nodes,
         constraint_errors: ConstraintErrors,
         attempts: AttemptRecords | None = None,
     ) -> None:
         self._attempts = attempts
-        self._write_pool = write_pool
         self.nodes = nodes
         self._constraint_errors = constraint_errors
 
@@ -53,9 +50,8 @@ class Database:
     def on_one_server(
         cls, settings: PoolSettings, *, constraint_errors: ConstraintErrors | None = None
     ) -> Self:
-        """A database without replicas, for commands."""
-        nodes = Nodes(Node(replace(settings, read_only=True)), (), most_lag_seconds=0)
-        return cls(write_pool=ConnectionPool(settings), nodes=nodes, constraint_errors=constraint_errors or {})
+        """A database without replicas, for commands; of several hosts that its URL names, the primary."""
+        return cls(nodes=Nodes.of(settings, reading=settings), constraint_errors=constraint_errors or {})
 
     @asynccontextmanager
     async def read(self, *, may_lag: bool = False) -> AsyncIterator[ReadUnit]:
@@ -77,7 +73,7 @@ class Database:
         Raises `Unavailable` where the database is away or a lock is held too long, and `OutcomeUnknown` where
         the connection broke during the commit.
         """
-        async with self._write_pool.connection() as connection:
+        async with self.nodes.writing() as (node, connection):
             transaction = connection.transaction()
             await self._begin(transaction)
             unit = WriteUnit(connection, self._constraint_errors)
@@ -87,7 +83,7 @@ class Database:
                 await _roll_back(transaction)
                 raise
             await self._commit(transaction)
-            await self._note_write(connection)
+            await self._note_write(node, connection)
         for call in unit.after:
             await _run_after_commit(call)
 
@@ -123,7 +119,6 @@ class Database:
 
     async def close(self) -> None:
         await self.nodes.close()
-        await self._write_pool.close()
 
     async def _write_once(
         self, attempt: Attempt | None, kind: type[Result], work: Callable[[WriteUnit], Awaitable[Result]]
@@ -138,13 +133,13 @@ class Database:
             await self._attempts.keep(tx, attempt, result)
         return result
 
-    async def _note_write(self, connection: Any) -> None:
+    async def _note_write(self, node: Node, connection: Any) -> None:
         """Learn where the change stands in the log, so that nobody who should see it misses it."""
         request = consistency.get()
         if not self.nodes.replicas:
             return
         try:
-            place = self.nodes.primary.place(await connection.fetchval(PRESENT_LSN.sql)) or NOWHERE
+            place = node.place(await connection.fetchval(PRESENT_LSN.sql), connection) or NOWHERE
         except (asyncpg.PostgresError, *CONNECTION_TROUBLE):
             # The change is committed, its place unknown: its author is served by the primary from now on.
             place = NOWHERE

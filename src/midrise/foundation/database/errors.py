@@ -36,6 +36,17 @@ CONNECTION_TROUBLE = (
 )
 """The connection is gone, or none could be made: another one may do."""
 
+_LOST_PRIMARY = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.ReadOnlySQLTransactionError,  # 25006: it follows another one now
+)
+
 REPEATABLE_TROUBLE = (
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
@@ -55,6 +66,15 @@ _OTHER_TROUBLE = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidAuthorizationSpecificationError,
 )
+
+
+class OldPrimary(ConnectionError):
+    """A connection that was to lead to the primary leads to a server that is it no more."""
+
+
+def tells_of_lost_primary(trouble: BaseException | None) -> bool:
+    """Whether what failed on the primary may mean that another server is it now."""
+    return isinstance(trouble, _LOST_PRIMARY) and not isinstance(trouble, TimeoutError)
 
 
 def told_or_raised(error: BaseException, constraint_errors: ConstraintErrors) -> BaseException:

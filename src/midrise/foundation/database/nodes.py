@@ -1,112 +1,36 @@
-"""The servers of the database as this process sees them: polled in the background, never per request."""
+"""The servers of the database: which one is written to, and which of them may answer a read."""
 
 import asyncio
 import contextlib
 import time
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any, Self
 
-import structlog
-from sqlalchemy import func, select, text
-
-from midrise.foundation.database.pool import ConnectionPool, PoolSettings, connect
+from midrise.foundation.database.election import Election
+from midrise.foundation.database.errors import OldPrimary, tells_of_lost_primary
+from midrise.foundation.database.hosts import each_host
+from midrise.foundation.database.node import PRESENT_LSN, Node, is_on_replica
+from midrise.foundation.database.pool import PoolSettings
 from midrise.foundation.database.positions import Position
-from midrise.foundation.database.statements import Statement, present_lsn
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.observability.metrics import REPLICA_LAG_SECONDS, REPLICA_USABLE
 
-log = structlog.get_logger()
+__all__ = ["PRESENT_LSN", "Node", "Nodes"]
 
-POLL_SECONDS = 0.05
-_RETRY_SECONDS = 0.5
-_GOOD_FOR_SECONDS = 0.5
-_POLL_TIMEOUT_SECONDS = 1.0
 _MOST_REMEMBERED = 2000
 
 
-PRESENT_LSN = Statement(select(present_lsn().label("lsn")))
-_POLL = Statement(
-    select(
-        func.pg_is_in_recovery().label("is_replica"),
-        present_lsn().label("lsn"),
-        text("(SELECT system_identifier FROM pg_control_system()) AS system"),
-        text("(SELECT timeline_id FROM pg_control_checkpoint()) AS timeline"),
-    )
-)
-
-
-class Node:
-    """One server: where it stands, and since when that is known."""
-
-    def __init__(self, settings: PoolSettings) -> None:
-        self.pool = ConnectionPool(settings)
-        self.position: Position | None = None
-        self.is_replica = settings.read_only
-        self.moved = asyncio.Event()
-        self._settings = settings
-        self._known_at = 0.0
-        self._polling: asyncio.Task[None] | None = None
-
-    @property
-    def is_well(self) -> bool:
-        """Whether it answered a moment ago."""
-        return self.position is not None and time.monotonic() - self._known_at < _GOOD_FOR_SECONDS
-
-    def place(self, lsn: int) -> Position | None:
-        """A place on this server's history, or None where its system and timeline are not known yet."""
-        known = self.position
-        return Position(known.system, known.timeline, lsn) if known else None
-
-    def distrust(self) -> None:
-        """Leave it alone until it has answered again: a read on it failed."""
-        self._known_at = 0.0
-
-    def start(self) -> None:
-        if self._polling is None:
-            self._polling = asyncio.create_task(self._poll())
-
-    async def close(self) -> None:
-        if self._polling is not None:
-            self._polling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._polling
-        await self.pool.close()
-
-    async def _poll(self) -> None:
-        while True:
-            try:
-                await self._poll_on_one_connection()
-            except Exception as trouble:  # noqa: BLE001  whatever it is, the next try may do
-                if self._known_at:
-                    log.warning("database.node_away", node=self.pool.process, reason=repr(trouble))
-                self._known_at = 0.0
-                await asyncio.sleep(_RETRY_SECONDS)
-
-    async def _poll_on_one_connection(self) -> None:
-        connection = await connect(self._settings)
-        try:
-            while True:
-                async with asyncio.timeout(_POLL_TIMEOUT_SECONDS):
-                    row = await connection.fetchrow(_POLL.sql)
-                self.is_replica = row["is_replica"]
-                # The system identifier is a 64-bit number of which PostgreSQL shows the signed form.
-                self.position = Position(row["system"] % 2**64, row["timeline"], row["lsn"] or 0)
-                self._known_at = time.monotonic()
-                self.moved.set()
-                self.moved.clear()
-                await asyncio.sleep(POLL_SECONDS)
-        finally:
-            connection.terminate()
-
-
 class Nodes:
-    """The primary and its replicas, and which of them may answer a read."""
+    """The servers, in the order in which they were named; none of them has its role for ever."""
 
     def __init__(
-        self, primary: Node, replicas: Sequence[Node], *, most_lag_seconds: float, wait_seconds: float = 0.02
+        self, nodes: Sequence[Node], *, most_lag_seconds: float = 10.0, wait_seconds: float = 0.02
     ) -> None:
-        self.primary = primary
-        self.replicas = replicas
+        self._nodes = nodes
+        self._election = Election(nodes)
         self._most_lag_seconds = most_lag_seconds
         self._wait_seconds = wait_seconds
         self._turn = 0
@@ -114,15 +38,82 @@ class Nodes:
         self._past_lsns: list[int] = []
         self._past_times: list[float] = []
 
+    @classmethod
+    def of(
+        cls,
+        writing: PoolSettings,
+        *,
+        reading: PoolSettings,
+        replica_urls: Sequence[str] = (),
+        most_lag_seconds: float = 10.0,
+    ) -> Self:
+        """The servers that a URL of several hosts and the replicas' URLs name, each once."""
+        urls = dict.fromkeys(host for url in (writing.url, *replica_urls) for host in each_host(url))
+        names = ("read", *(f"replica {number}" for number in range(1, len(urls))))
+        return cls(
+            [
+                Node(
+                    replace(reading, url=url, process=f"{reading.process} {name}", read_only=True),
+                    writing=replace(writing, url=url),
+                )
+                for url, name in zip(urls, names, strict=True)
+            ],
+            most_lag_seconds=most_lag_seconds,
+        )
+
+    @property
+    def primary(self) -> Node:
+        """The server that was the primary when it was last known; `find_primary` gives one that is it now."""
+        return self._election.primary
+
+    @property
+    def replicas(self) -> Sequence[Node]:
+        """The other servers, whatever they are just now."""
+        primary = self.primary
+        return [node for node in self._nodes if node is not primary]
+
     async def start(self) -> None:
         """Begin to watch, where there is anything to choose from."""
-        if self.replicas:
-            for node in (self.primary, *self.replicas):
-                node.start()
+        if len(self._nodes) > 1:
+            self._election.start()
 
     async def close(self) -> None:
-        for node in (self.primary, *self.replicas):
+        for node in self._nodes:
             await node.close()
+
+    async def find_primary(self) -> Node:
+        """The primary. Raises `Unavailable` where it is lost and none is found within a second."""
+        return await self._election.find_primary()
+
+    async def primary_changed(self, since: Node) -> None:
+        """Wait until another server than this one is the primary."""
+        await self._election.changed(since)
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[tuple[Node, Any]]:
+        """Lend a connection for writing, and tell of which server. Raises `Unavailable`.
+
+        What fails inside as if the server were no primary any more has the primary found anew.
+        """
+        began = time.monotonic()
+        node = await self.find_primary()
+        try:
+            async with node.write_pool.connection() as connection:
+                self.refuse_old_primary(node, connection)
+                yield node, connection
+        except Unavailable as told:
+            self.doubt(node, told.__cause__, began=began)
+            raise
+
+    def refuse_old_primary(self, node: Node, connection: Any) -> None:
+        """Raises `Unavailable` where a connection does not lead to the primary, as it was meant to."""
+        if node is not self.primary or is_on_replica(connection):
+            raise Unavailable from OldPrimary()
+
+    def doubt(self, node: Node, trouble: BaseException | None, *, began: float) -> None:
+        """Have the primary found anew, if what failed on a server may mean that it is none any more."""
+        if tells_of_lost_primary(trouble):
+            self._election.doubt(node, began=began)
 
     async def check_replicas(self) -> None:
         """Raises `Unavailable` where a replica is not well."""
@@ -148,11 +139,9 @@ class Nodes:
 
         A replica that is there at once, or within a few milliseconds; else the primary.
         """
-        if wanted is None or not self.replicas:
-            return self.primary
-        usable = [node for node in self.replicas if self._is_usable(node)]
-        if not usable:
-            return self.primary
+        usable = [node for node in self.replicas if self._is_usable(node)] if wanted is not None else []
+        if wanted is None or not usable:
+            return await self.find_primary()
         self._turn += 1
         ordered = [usable[(self._turn + offset) % len(usable)] for offset in range(len(usable))]
         ready = self._first_at(ordered, wanted)
@@ -160,7 +149,7 @@ class Nodes:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ordered[0].moved.wait(), timeout=self._wait_seconds)
             ready = self._first_at(ordered, wanted)
-        return ready or self.primary
+        return ready or await self.find_primary()
 
     def _first_at(self, nodes: Sequence[Node], wanted: Position) -> Node | None:
         return next((node for node in nodes if node.position and node.position.covers(wanted)), None)

@@ -1,6 +1,7 @@
 """Pools of connections that say who they are, are bounded in number and in waiting, and never wait for ever."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ import msgspec
 
 from midrise.foundation.database.errors import CONNECTION_TROUBLE
 from midrise.foundation.errors import Unavailable
+
+_CLOSE_TIMEOUT_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class ConnectionPool:
         self._pool: asyncpg.Pool | None = None
         self._opening = asyncio.Lock()
         self._waiting = 0
+        self._lent = 0
+        self._ending: set[asyncio.Task[None]] = set()
 
     @property
     def process(self) -> str:
@@ -48,42 +53,63 @@ class ConnectionPool:
     @property
     def in_use(self) -> int:
         """Connections that are lent out now."""
-        return self._pool.get_size() - self._pool.get_idle_size() if self._pool else 0
+        return self._lent
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """Lend a connection. Raises `Unavailable` where none is free in time or the server is away."""
-        acquired = await self._acquire()
+        pool, acquired = await self._acquire()
+        self._lent += 1
         try:
             yield acquired
         finally:
-            await self._release(acquired)
+            try:
+                await self._release(pool, acquired)
+            finally:
+                self._lent -= 1
+
+    def throw_away(self) -> None:
+        """Lend none of the present connections again; those that are lent out end with their work."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            longest_seconds = self._settings.statement_timeout_seconds + 5
+            ending = asyncio.create_task(_end(pool, timeout_seconds=longest_seconds))
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
+
+    def cut(self) -> None:
+        """Break every present connection, under whatever work."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.terminate()
+        for ending in self._ending:
+            ending.cancel()
 
     async def close(self) -> None:
-        if self._pool is None:
-            return
-        pool, self._pool = self._pool, None
-        try:
-            await asyncio.wait_for(pool.close(), timeout=5)
-        except TimeoutError:
-            pool.terminate()
+        self.throw_away()
+        if self._ending:
+            await asyncio.wait(self._ending, timeout=_CLOSE_TIMEOUT_SECONDS)
+        self.cut()
 
-    async def _acquire(self) -> Any:
+    async def _acquire(self) -> tuple[Any, Any]:
         if self._waiting >= self._settings.most_waiting:
             raise Unavailable
         self._waiting += 1
         try:
-            pool = self._pool or await self._open()
-            return await pool.acquire(timeout=self._settings.acquire_timeout_seconds)
+            while True:
+                pool = self._pool or await self._open()
+                acquired = await pool.acquire(timeout=self._settings.acquire_timeout_seconds)
+                if pool is self._pool:
+                    return pool, acquired
+                # Thrown away while this caller stood in its line.
+                acquired.terminate()
+                await self._release(pool, acquired)
         except (*CONNECTION_TROUBLE, asyncpg.PostgresError) as trouble:
             raise Unavailable from trouble
         finally:
             self._waiting -= 1
 
-    async def _release(self, acquired: Any) -> None:
-        pool = self._pool
-        if pool is None:
-            return
+    async def _release(self, pool: Any, acquired: Any) -> None:
         try:
             await pool.release(acquired, timeout=5)
         except (*CONNECTION_TROUBLE, asyncpg.PostgresError):
@@ -103,6 +129,13 @@ class ConnectionPool:
                     server_settings=_server_settings(self._settings),
                 )
             return self._pool
+
+
+async def _end(pool: Any, *, timeout_seconds: float) -> None:
+    """Close a pool when its work is done; break that off when it takes too long, or by being cancelled."""
+    with contextlib.suppress(TimeoutError, *CONNECTION_TROUBLE):
+        # The pool breaks off by itself when its closing is cancelled.
+        await asyncio.wait_for(pool.close(), timeout=timeout_seconds)
 
 
 async def connect(settings: PoolSettings) -> Any:

@@ -4,6 +4,7 @@ Reading and writing are two types, so that a verb that only reads can't write: i
 connections refuse (``default_transaction_read_only``).
 """
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
@@ -14,10 +15,12 @@ from midrise.foundation.database.errors import (
     CONNECTION_TROUBLE,
     REPLICA_TROUBLE,
     ConstraintErrors,
+    OldPrimary,
+    tells_of_lost_primary,
     told_or_raised,
 )
 from midrise.foundation.database.nodes import PRESENT_LSN, Node, Nodes
-from midrise.foundation.database.positions import Consistency, Position, consistency
+from midrise.foundation.database.positions import NOWHERE, Consistency, Position, consistency
 from midrise.foundation.database.statements import PLACE, Statement
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.observability.metrics import READS
@@ -40,6 +43,8 @@ class ReadUnit:
         self._node: Node | None = None
         self._connection: Any = None
         self._wanted: Position | None = None
+        self._as_primary = False
+        self._began = 0.0
 
     async def rows(self, statement: Statement, **values: object) -> Sequence[asyncpg.Record]:
         """Every row of the result."""
@@ -68,9 +73,10 @@ class ReadUnit:
             # The time was spent: repeating it would spend it again. (A TimeoutError is an OSError as well.)
             raise told_or_raised(trouble, self._constraint_errors) from trouble
         except (*CONNECTION_TROUBLE, *REPLICA_TROUBLE, _FellBehind, Unavailable) as trouble:
-            if isinstance(trouble, Unavailable) and not self._is_on_replica:
+            cause = trouble.__cause__ if isinstance(trouble, Unavailable) else trouble
+            if isinstance(trouble, Unavailable) and self._as_primary and not tells_of_lost_primary(cause):
                 raise
-            await self._leave_node()
+            await self._leave_node(cause)
         except asyncpg.PostgresError as refused:
             raise told_or_raised(refused, self._constraint_errors) from refused
         try:
@@ -83,40 +89,43 @@ class ReadUnit:
         place = self._tracked()
         sql = statement.placed_sql if place and statement.placed_sql else statement.sql
         answer = await getattr(connection, method)(sql, *arguments)
+        if self._as_primary and self._node is not self._nodes.primary:
+            raise OldPrimary
         if place is None or self._node is None:
             return answer
-        position = self._node.place(await _lsn_of(answer, connection))
+        position = self._node.place(await _lsn_of(answer, connection), connection)
         wanted = place.needed or self._wanted
-        if self._is_on_replica and wanted and not (position and position.covers(wanted)):
+        if not self._as_primary and wanted and not (position and position.covers(wanted)):
             # A replica that crashed may come back further behind than it was when it was chosen.
             raise _FellBehind
-        if position is not None:
-            place.note(position)
+        place.note(position or NOWHERE)
         return answer
 
     async def _connect(self) -> Any:
         if self._node is None:
             self._node = await self._choose()
+        self._began, self._as_primary = time.monotonic(), self._node is self._nodes.primary
         self._connection = await self._held.enter_async_context(self._node.pool.connection())
-        READS.labels("replica" if self._is_on_replica else "primary").inc()
+        if self._as_primary:
+            self._nodes.refuse_old_primary(self._node, self._connection)
+        READS.labels("primary" if self._as_primary else "replica").inc()
         return self._connection
 
     async def _choose(self) -> Node:
         request = consistency.get()
         if not self._may_lag or (request is not None and request.only_primary):
-            return self._nodes.primary
+            return await self._nodes.find_primary()
         self._wanted = (request.needed if request else None) or self._nodes.known()
         return await self._nodes.choose(self._wanted)
 
-    async def _leave_node(self) -> None:
-        if self._is_on_replica and self._node is not None:
-            self._node.distrust()
-        self._node = self._nodes.primary
+    async def _leave_node(self, trouble: BaseException | None) -> None:
+        node, self._node = self._node, None
         await self.close()
-
-    @property
-    def _is_on_replica(self) -> bool:
-        return self._node is not None and self._node is not self._nodes.primary
+        if node is not None and self._as_primary:
+            self._nodes.doubt(node, trouble, began=self._began)
+        elif node is not None:
+            node.distrust()
+        self._node = await self._nodes.find_primary()
 
     def _tracked(self) -> Consistency | None:
         return consistency.get() if self._nodes.replicas else None
