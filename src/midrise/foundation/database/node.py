@@ -39,9 +39,7 @@ SELECT
         WHEN is_replica THEN (SELECT received_tli FROM pg_stat_wal_receiver)
         ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int
     END AS timeline,
-    CASE
-        WHEN is_replica THEN (SELECT pg_wal_lsn_diff(flushed_lsn, '0/0')::bigint FROM pg_stat_wal_receiver)
-    END AS received_lsn,
+    pg_wal_lsn_diff(pg_last_wal_receive_lsn(), '0/0')::bigint AS received_lsn,
     CASE
         WHEN is_replica THEN greatest(
             (SELECT timeline_id FROM pg_control_checkpoint()),
@@ -73,7 +71,7 @@ class Node:
         self.renewed_at = 0.0
         self.moved = asyncio.Event()
         self._settings = settings
-        self._received: Position | None = None
+        self._received_timeline: int | None = None
         self._known_at = 0.0
         self._connected_at = 0.0
         self._woken = asyncio.Event()
@@ -177,25 +175,25 @@ class Node:
     def _timeline(self, row: asyncpg.Record, lsn: int) -> int | None:
         """The timeline that the server's place is on; None where that can't be said for sure.
 
-        What it received last tells a replica's, and goes on telling it while nothing more was replayed. Where
-        that is not shown (to roles without pg_read_all_stats), the control file may be old, but is right when
-        it names the newest timeline that there is.
+        What a replica receives tells its own; so does what it received last, while it has replayed no more than
+        that. Where it is not shown (to roles without pg_read_all_stats), the control file may be old, but is
+        right when it names the newest timeline that there is.
         """
         timeline: int | None = row["timeline"]
         if not row["is_replica"]:
             return timeline
         if timeline:
-            self._received = Position(0, timeline, max(lsn, row["received_lsn"] or 0))
+            self._received_timeline = timeline
             return timeline
-        if self._received is not None and lsn <= self._received.lsn:
-            return self._received.timeline
+        if self._received_timeline is not None and lsn <= (row["received_lsn"] or 0):
+            return self._received_timeline
         recorded: int | None = row["recorded_timeline"]
         return recorded if recorded is not None and recorded == self.primary_timeline else None
 
     def _forget(self) -> None:
         """It is gone, and may come back as another: nothing of what it was is believed."""
         self.answers = False
-        self._received = None
+        self._received_timeline = None
         self._known_at = 0.0
         self.throw_away_connections()
 

@@ -137,15 +137,19 @@ class Nodes:
     async def choose(self, wanted: Position | None) -> Node:
         """The server for a read that may come from a replica: one that has reached what is wanted.
 
-        A replica that is there at once, or within a few milliseconds; else the primary.
+        A replica that is there at once, or within a few milliseconds; else the primary. What is wanted of
+        another history than the primary's, as from before a promotion, can only be judged there.
         """
-        usable = [node for node in self.replicas if self._is_usable(node)] if wanted is not None else []
-        if wanted is None or not usable:
+        known = self.known()
+        if wanted is None or known is None or not wanted.is_comparable(known):
+            return await self.find_primary()
+        usable = [node for node in self.replicas if self._is_usable(node) and _shares_history(node, wanted)]
+        if not usable:
             return await self.find_primary()
         self._turn += 1
         ordered = [usable[(self._turn + offset) % len(usable)] for offset in range(len(usable))]
         ready = self._first_at(ordered, wanted)
-        if ready is None and any(node.position and node.position.is_comparable(wanted) for node in ordered):
+        if ready is None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ordered[0].moved.wait(), timeout=self._wait_seconds)
             ready = self._first_at(ordered, wanted)
@@ -181,3 +185,7 @@ class Nodes:
         if len(self._past_lsns) > _MOST_REMEMBERED:
             half = len(self._past_lsns) // 2
             del self._past_lsns[:half], self._past_times[:half]
+
+
+def _shares_history(node: Node, wanted: Position) -> bool:
+    return node.position is not None and node.position.is_comparable(wanted)

@@ -1,0 +1,98 @@
+"""A primary and replicas of a test's own, to be killed, promoted and brought back."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import asyncpg
+
+from midrise.topology.background import running
+from midrise.topology.cluster import PostgresCluster
+from midrise.topology.postgres import PostgresPrimary, PostgresReplica
+
+TABLE = ("CREATE TABLE things (name text PRIMARY KEY)", "ALTER TABLE things OWNER TO midrise")
+FASTER = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")
+
+
+class Servers:
+    """Servers of one database, as their operator has them: each can be killed and started by itself."""
+
+    def __init__(self, folder: Path, *, replicas: int) -> None:
+        sockets = folder / "s"
+        self._logs = folder / "logs"
+        primary = PostgresPrimary(folder / "postgres" / "primary", sockets=sockets, shared_buffers_mib=16)
+        self.all: Sequence[PostgresCluster] = [
+            primary,
+            *(
+                PostgresReplica(
+                    number, folder / "postgres" / f"replica.{number}", primary=primary, shared_buffers_mib=16
+                )
+                for number in range(1, replicas + 1)
+            ),
+        ]
+        self._running = {}
+        self._pids = {}
+
+    def __enter__(self) -> Self:
+        for server in self.all:
+            self.start(server)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for server in reversed(self.all):
+            self.stop(server)
+
+    def start(self, server: PostgresCluster) -> None:
+        stack = contextlib.ExitStack()
+        self._pids[server] = stack.enter_context(running(server, logs=self._logs))[server.name]
+        self._running[server] = stack
+
+    def stop(self, server: PostgresCluster) -> None:
+        with self._running.pop(server, contextlib.nullcontext()):
+            pass
+
+    def kill(self, server: PostgresCluster) -> None:
+        os.kill(self._pids[server], signal.SIGKILL)
+        self.stop(server)
+
+    def url(self) -> str:
+        """All of them, as libpq names several hosts."""
+        hosts = ",".join(str(server.sockets) for server in self.all)
+        ports = ",".join(str(server.port) for server in self.all)
+        return f"postgresql://midrise@/midrise?host={hosts}&port={ports}"
+
+    async def run(self, server: PostgresCluster, *statements: str) -> list[asyncpg.Record]:
+        """Run statements as the superuser; what the last one gave."""
+        connection = await asyncpg.connect(server.url.replace("midrise@", "postgres@"))
+        try:
+            return [await connection.fetch(statement) for statement in statements][-1]
+        finally:
+            await connection.close()
+
+    async def value(self, server: PostgresCluster, statement: str) -> object:
+        return (await self.run(server, statement))[0][0]
+
+    async def promote(self, server: PostgresCluster) -> None:
+        assert await self.value(server, "SELECT pg_promote()")
+
+    async def replayed(self, on: PostgresCluster, *, of: PostgresCluster) -> None:
+        """Wait until a replica has all that is there."""
+        end = await self.value(of, "SELECT pg_current_wal_insert_lsn()::text")
+        replayed = f"SELECT pg_last_wal_replay_lsn() >= '{end}'"
+        while not await self.value(on, replayed):  # noqa: ASYNC110  the replica tells nobody
+            await asyncio.sleep(0.01)
+
+
+@contextlib.contextmanager
+def servers(*, replicas: int = 1) -> Iterator[Servers]:
+    with (
+        tempfile.TemporaryDirectory(prefix="midrise-") as name,
+        Servers(Path(name), replicas=replicas) as started,
+    ):
+        asyncio.run(started.run(started.all[0], *FASTER, *TABLE))
+        yield started
