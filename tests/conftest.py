@@ -149,9 +149,13 @@ async def customer(application: LivingApp, client: httpx.AsyncClient) -> AsyncIt
         yield known
 
 
-def client_of(app: LivingApp, *, token: str | None = None) -> httpx.AsyncClient:
+def client_of(
+    app: LivingApp, *, token: str | None = None, address: str | None = "127.0.0.1"
+) -> httpx.AsyncClient:
+    """A client at the address; without one it is the gateway, behind a Unix socket."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    peer = None if address is None else (address, 123)
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=peer)
     hooks = {"response": [AnswerCheck(app)]}
     return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers, event_hooks=hooks)
 

@@ -91,7 +91,7 @@ class Database:
         self, attempt: Attempt | None, kind: type[Result], work: Callable[[WriteUnit], Awaitable[Result]]
     ) -> Result:
         """Do work in a unit that writes, and give its result; for an attempt that was made before, the result
-        of that, and no work is done.
+        of that, and no work is done. An attempt of the gateway's waits for one that is under way.
 
         Only a result that was committed is kept. ``kind`` is its type, to read it again. Work that the database
         rolled back for the sake of another (a deadlock, a serialization failure) is done again, so it must do
@@ -128,7 +128,7 @@ class Database:
                 return await work(tx)
             kept = await self._attempts.claim(tx, attempt, kind)
             if kept is not None:
-                return kept
+                return kept.result
             result = await work(tx)
             await self._attempts.keep(tx, attempt, result)
         return result

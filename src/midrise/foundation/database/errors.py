@@ -15,8 +15,9 @@ ConstraintErrors = Mapping[str, Callable[[], AppError]]
 
 
 class OutcomeUnknown(Unavailable):
-    """The connection to the database broke while a change was being committed: it may be there or not. Look, or
-    repeat the call with its `Idempotency-Key`."""
+    """The connection to the database broke while a change was being committed, or the change was still under
+    way when there was no more time to wait for it: it may be there or not. Look, or repeat the call with its
+    `Idempotency-Key`."""
 
     code = "outcome_unknown"
     title = "Whether the change was made is not known"

@@ -3,7 +3,7 @@
 import pytest
 from tests.foundation.http.middleware.asgi_calls import answer_ok, call
 
-from midrise.foundation.http.middleware.client_address import ClientAddress
+from midrise.foundation.http.middleware.client_address import GATEWAY_REQUEST, ClientAddress
 
 pytestmark = pytest.mark.anyio
 
@@ -58,6 +58,14 @@ async def test_a_proxy_that_is_trusted_says_who_came_to_it(forwarded, client):
 async def test_what_is_no_address_ends_the_chain(garbage):
     assert await address(garbage, peer="10.0.0.1") == "10.0.0.1"
     assert await address(f"198.51.100.9, {garbage}, 10.0.0.2", peer="10.0.0.1") == "10.0.0.2"
+
+
+@pytest.mark.parametrize(("peer", "is_believed"), [("203.0.113.7", False), ("10.0.0.1", True), (None, True)])
+async def test_only_a_gateway_can_number_requests(peer, is_believed):
+    headers = [(b"accept", b"*/*"), (GATEWAY_REQUEST, b"f" * 32), (GATEWAY_REQUEST, b"e" * 32)]
+    client = (peer, 4711) if peer else None
+    called = await call(ClientAddress(answer_ok, trusted_networks=PROXIES), headers=headers, client=client)
+    assert called.scope["headers"] == (headers if is_believed else headers[:1])
 
 
 async def test_a_proxy_that_is_seen_through_a_socket_of_both_protocols_is_the_same():

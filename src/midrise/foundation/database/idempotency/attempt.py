@@ -1,4 +1,4 @@
-"""One try at a call that its client may make again."""
+"""One try at a call that may be made again, by its client or by the gateway."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -31,13 +31,16 @@ class IdempotencyInProgress(Conflict):
 class Attempt:
     """What makes two requests the same: their caller, their key, and what they ask for.
 
-    The body is hashed while it is read, so its size doesn't matter. ``replayed`` is set where an earlier
-    attempt's result was given again.
+    A client makes the key up, and may be refused for it. One that is ``of_gateway`` numbers the requests that
+    came to the gateway, which may send each of them twice: what differs in anything is another call, never a
+    wrong one. The body is hashed while it is read, so its size doesn't matter. ``replayed`` is set where an
+    earlier attempt's result was given again.
     """
 
     scope: str
     key: str
     target: str
+    of_gateway: bool = False
     replayed: bool = False
     _hash: "hashlib._Hash" = field(default_factory=hashlib.sha256, repr=False)
 
@@ -56,4 +59,7 @@ class Attempt:
     @property
     def record_id(self) -> bytes:
         """Stands for the caller and its key; neither can be read from it."""
+        if self.of_gateway:
+            # No scope of a client's key begins like this.
+            return hashlib.sha256(f"gateway\0{self.scope}\0{self.key}\0".encode() + self.fingerprint).digest()
         return hashlib.sha256(f"{self.scope}\0{self.key}".encode()).digest()

@@ -1,8 +1,10 @@
 """The results of calls that were carried out, sealed: what makes a repeated call harmless."""
 
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
+import asyncpg
 import msgspec
 from sqlalchemy import (
     BigInteger,
@@ -17,9 +19,11 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    update,
 )
 from sqlalchemy.dialects.postgresql import INTERVAL, insert
 
+from midrise.foundation.database.errors import OutcomeUnknown
 from midrise.foundation.database.idempotency.attempt import (
     Attempt,
     IdempotencyInProgress,
@@ -28,13 +32,18 @@ from midrise.foundation.database.idempotency.attempt import (
 from midrise.foundation.database.metadata import metadata
 from midrise.foundation.database.statements import Statement
 from midrise.foundation.database.units import WriteUnit
+from midrise.foundation.errors import Unavailable
 from midrise.foundation.security.secrets import MasterSecret
 
 Result = TypeVar("Result")
 
 LIFETIME = timedelta(hours=24)
+LIFETIME_OF_GATEWAY = timedelta(minutes=10)
+"""Far longer than the gateway goes on trying."""
+
 _SEALING_PURPOSE = "idempotency record"
 _LOCK_BYTES = 8
+_NO_RESULT = b""
 
 idempotency_keys = Table(
     "idempotency_keys",
@@ -76,7 +85,31 @@ _KEEP = Statement(
         where=idempotency_keys.c.expires_at <= func.now(),
     )
 )
+# Waits for a twin that holds the same id until that has ended. Gives no row where it was committed.
+_BEGIN = Statement(
+    _new.on_conflict_do_update(
+        index_elements=[idempotency_keys.c.id],
+        set_={
+            "sealed_result": _new.excluded.sealed_result,
+            "expires_at": _new.excluded.expires_at,
+        },
+        where=idempotency_keys.c.expires_at <= func.now(),
+    ).returning(literal(1))
+)
+_FIND = Statement(select(idempotency_keys.c.sealed_result).where(idempotency_keys.c.id == bindparam("id")))
+_END = Statement(
+    update(idempotency_keys)
+    .where(idempotency_keys.c.id == bindparam("record_id"))
+    .values(sealed_result=bindparam("result"))
+)
 _PURGE = Statement(delete(idempotency_keys).where(idempotency_keys.c.expires_at <= func.now()))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[Result]):
+    """What an earlier attempt came to."""
+
+    result: Result
 
 
 class AttemptRecords:
@@ -85,11 +118,44 @@ class AttemptRecords:
     def __init__(self, master: MasterSecret) -> None:
         self._master = master
 
-    async def claim(self, tx: WriteUnit, attempt: Attempt, kind: type[Result]) -> Result | None:
-        """The result of an earlier attempt, or None: then this attempt is the only one until ``tx`` ends.
+    async def claim(self, tx: WriteUnit, attempt: Attempt, kind: type[Result]) -> Kept[Result] | None:
+        """What an earlier attempt came to, or None: then this attempt is the only one until ``tx`` ends.
 
-        Raises `IdempotencyInProgress` and `IdempotencyKeyReused`.
+        The twin of one that is still under way is refused if a client sent it, and waits if the gateway did.
+        Raises `IdempotencyInProgress` and `IdempotencyKeyReused` for a client's, `OutcomeUnknown` for one of
+        the gateway's that waited too long.
         """
+        sealed = await (self._wait_for_twin if attempt.of_gateway else self._refuse_twin)(tx, attempt)
+        if sealed is None:
+            return None
+        attempt.replayed = True
+        return Kept(self._opened(sealed, attempt, kind))
+
+    async def keep(self, tx: WriteUnit, attempt: Attempt, result: Any) -> None:
+        """Store the result beside the change. Raises `IdempotencyInProgress` where a twin was faster.
+
+        That can be for a client's: the claim looks at the state before it has the lock, and a twin may have
+        ended between.
+        """
+        if attempt.of_gateway:
+            if result is not None:
+                await tx.execute(_END, record_id=attempt.record_id, result=self._sealed(result, attempt))
+            return
+        kept = await tx.execute(
+            _KEEP,
+            id=attempt.record_id,
+            fingerprint=attempt.fingerprint,
+            sealed_result=self._sealed(result, attempt),
+            lifetime=LIFETIME,
+        )
+        if kept == 0:
+            raise IdempotencyInProgress
+
+    async def purge(self, tx: WriteUnit) -> int:
+        """Remove what has had its time; how many."""
+        return await tx.execute(_PURGE)
+
+    async def _refuse_twin(self, tx: WriteUnit, attempt: Attempt) -> bytes | None:
         row = await tx.row(_CLAIM, lock=_lock_of(attempt), id=attempt.record_id)
         if row is None or row["sealed_result"] is None:
             if row is None or not row["is_free"]:
@@ -97,29 +163,32 @@ class AttemptRecords:
             return None
         if row["fingerprint"] != attempt.fingerprint:
             raise IdempotencyKeyReused
-        attempt.replayed = True
-        plain = self._master.open(_SEALING_PURPOSE, row["sealed_result"], associated=attempt.record_id)
-        return msgspec.msgpack.decode(plain, type=kind)
+        return bytes(row["sealed_result"])
 
-    async def keep(self, tx: WriteUnit, attempt: Attempt, result: Any) -> None:
-        """Store the result beside the change. Raises `IdempotencyInProgress` where a twin was faster.
+    async def _wait_for_twin(self, tx: WriteUnit, attempt: Attempt) -> bytes | None:
+        try:
+            begun = await tx.row(
+                _BEGIN,
+                id=attempt.record_id,
+                fingerprint=attempt.fingerprint,
+                sealed_result=_NO_RESULT,
+                lifetime=LIFETIME_OF_GATEWAY,
+            )
+        except Unavailable as told:
+            if isinstance(told.__cause__, asyncpg.LockNotAvailableError):
+                raise OutcomeUnknown from told.__cause__
+            raise
+        return None if begun is not None else await tx.value(_FIND, id=attempt.record_id)
 
-        That can be: the claim looks at the state before it has the lock, and a twin may have ended between.
-        """
+    def _sealed(self, result: Any, attempt: Attempt) -> bytes:
         plain = msgspec.msgpack.encode(result)
-        kept = await tx.execute(
-            _KEEP,
-            id=attempt.record_id,
-            fingerprint=attempt.fingerprint,
-            sealed_result=self._master.seal(_SEALING_PURPOSE, plain, associated=attempt.record_id),
-            lifetime=LIFETIME,
-        )
-        if kept == 0:
-            raise IdempotencyInProgress
+        return self._master.seal(_SEALING_PURPOSE, plain, associated=attempt.record_id)
 
-    async def purge(self, tx: WriteUnit) -> int:
-        """Remove what is older than 24 hours; how many."""
-        return await tx.execute(_PURGE)
+    def _opened(self, sealed: bytes, attempt: Attempt, kind: type[Result]) -> Result:
+        if sealed == _NO_RESULT:
+            return msgspec.convert(None, type=kind)
+        plain = self._master.open(_SEALING_PURPOSE, sealed, associated=attempt.record_id)
+        return msgspec.msgpack.decode(plain, type=kind)
 
 
 def _lock_of(attempt: Attempt) -> int:

@@ -8,13 +8,17 @@ from midrise.foundation.http.asgi import App, Receive, Scope, Send
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+GATEWAY_REQUEST = b"x-midrise-gateway-request"
+"""The gateway's own number of a request, the same each time that it sends it."""
+
 
 class ClientAddress:
     """Puts the client's address into ``scope["client"]``.
 
     Behind a Unix socket only the gateway speaks, which has said the address itself. Otherwise
     `X-Forwarded-For` is read from the right, as far as the networks that are trusted reach; what a client put
-    there itself is never believed.
+    there itself is never believed. Nor is the number of a request that only a gateway can give: a stranger's is
+    taken out.
     """
 
     def __init__(self, app: App, *, trusted_networks: Iterable[str]) -> None:
@@ -24,14 +28,16 @@ class ClientAddress:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["client"] = (self._address(scope), 0)
-        await self._app(scope, receive, send)
-
-    def _address(self, scope: Scope) -> str:
         peer = scope.get("client")
         host = _plain(peer[0]) if peer else ""
         if host and not self._is_trusted(host):
-            return host
+            scope["headers"] = [each for each in scope["headers"] if each[0] != GATEWAY_REQUEST]
+        else:
+            host = self._forwarded(scope, host)
+        scope["client"] = (host, 0)
+        await self._app(scope, receive, send)
+
+    def _forwarded(self, scope: Scope, host: str) -> str:
         forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
         hops = [hop.strip() for value in forwarded for hop in value.decode("latin-1").split(",")]
         for hop in reversed(hops):

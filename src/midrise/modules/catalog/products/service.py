@@ -103,13 +103,16 @@ class Products:
 
     async def delete(self, actor: Actor, product_id: UUID, *, expected: Expected) -> None:
         """Raises `NotFound` and `PreconditionFailed`."""
-        async with self._database.write() as tx:
+
+        async def delete(tx: WriteUnit) -> None:
             product = await self._locked(tx, product_id, expected)
             await self._products.remove(tx, product_id)
             tx.mark(PRODUCTS_GENERATION, product_generation(product_id))
             await self._audit.record(
                 tx, actor, action=ProductAction.DELETED, resource=product.resource, changes=product.facts()
             )
+
+        await self._database.write_once(actor.attempt, type(None), delete)
 
     async def _add(self, tx: WriteUnit, new: NewProduct) -> Product:
         now, product_id = clock.now(), new_id()

@@ -72,19 +72,25 @@ class Configuration:
         """Put a value in force. Raises `NotFound`, `Invalid` and `PreconditionFailed`."""
         key = self._key(name)
         wanted = as_declared(value, key)
-        async with self._database.write() as tx:
+
+        async def put(tx: WriteUnit) -> StoredValue:
             stored = await self._held(tx, name, expected)
-            if stored.value != wanted or type(stored.value) is not type(wanted):
-                stored = await self._change(tx, actor, key, stored, wanted)
-        return entry_of(key, stored)
+            if stored.value == wanted and type(stored.value) is type(wanted):
+                return stored
+            return await self._change(tx, actor, key, stored, wanted)
+
+        return entry_of(key, await self._database.write_once(actor.attempt, StoredValue, put))
 
     async def reset(self, actor: Actor, name: str, *, expected: Expected) -> None:
         """Put the default back in force. Raises `NotFound` and `PreconditionFailed`."""
         key = self._key(name)
-        async with self._database.write() as tx:
+
+        async def reset(tx: WriteUnit) -> None:
             stored = await self._held(tx, name, expected)
             if stored.value is not None:
                 await self._change(tx, actor, key, stored, None)
+
+        await self._database.write_once(actor.attempt, type(None), reset)
 
     def _key(self, name: str) -> ConfigKey[ConfigValue]:
         key = self._keys.get(name)

@@ -103,7 +103,8 @@ class Roles:
 
     async def remove(self, name: str, *, actor: Actor, expected: Expected) -> None:
         """Raises `NotFound`, `RoleBuiltIn`, `RoleInUse`, `Forbidden` and `PreconditionFailed`."""
-        async with self._database.write() as tx:
+
+        async def remove(tx: WriteUnit) -> None:
             role = await self._lock(tx, name)
             expected.check(str(role.version), current=str(role.version))
             if role.built_in:
@@ -114,6 +115,8 @@ class Roles:
             await self._audit.record(
                 tx, actor, action=RoleAction.DELETED, resource=role.resource, changes=_described(role)
             )
+
+        await self._database.write_once(actor.attempt, type(None), remove)
 
     async def permissions_of(self, unit: ReadUnit, names: Sequence[str]) -> frozenset[str]:
         """What the roles allow together."""

@@ -108,7 +108,8 @@ class Users:
         """
         named = tuple(names)
         wanted = tuple(sorted(set(named)))
-        async with self._database.write() as tx:
+
+        async def assign(tx: WriteUnit) -> User:
             before = await self._lock(tx, user_id)
             expected.check(str(before.version), current=str(before.version))
             if wanted == before.roles:
@@ -128,6 +129,8 @@ class Users:
                 changes={"roles": {"from": list(before.roles), "to": list(wanted)}},
             )
             return replace(after, version=before.version + 1)
+
+        return await self._database.write_once(actor.attempt, User, assign)
 
     async def _create(self, new: NewUser, *, roles: tuple[str, ...], actor: Actor, action: UserAction) -> User:
         password_hash = await self._passwords.hash(new.password)

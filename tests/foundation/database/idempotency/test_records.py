@@ -1,0 +1,179 @@
+"""What the gateway sends twice is done once: the twin waits for the first, and gives its outcome."""
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import asyncpg
+import pytest
+from tests.foundation.waiting import until
+
+from midrise.foundation.database import ConnectionPool, Database, OutcomeUnknown, PoolSettings, WriteUnit
+from midrise.foundation.database.idempotency import Attempt, AttemptRecords
+from midrise.foundation.database.nodes import Node, Nodes
+from midrise.foundation.errors import NotFound
+from midrise.foundation.security.secrets import MasterSecret
+
+pytestmark = pytest.mark.anyio
+
+PROCESS = "tests twins"
+
+
+@pytest.fixture
+async def open_database(database_url: str, master_secret: str) -> AsyncIterator[Callable[..., Database]]:
+    """Makes databases that keep records, as those of two instances would."""
+    opened: list[Database] = []
+
+    def make(**settings: float) -> Database:
+        pool = PoolSettings(database_url, PROCESS, **settings)
+        reading = Node(dataclasses.replace(pool, read_only=True))
+        opened.append(
+            Database(
+                write_pool=ConnectionPool(pool),
+                nodes=Nodes(reading, (), most_lag_seconds=0),
+                constraint_errors={},
+                attempts=AttemptRecords(MasterSecret.from_text(master_secret)),
+            )
+        )
+        return opened[-1]
+
+    yield make
+    for database in opened:
+        await database.close()
+
+
+class Work:
+    """Counts how often it is done, and can be held up in the middle."""
+
+    def __init__(self, outcome: str | Exception | None = "done") -> None:
+        self.times = 0
+        self.is_held = False
+        self.free = asyncio.Event()
+        self._outcome = outcome
+
+    async def __call__(self, _: WriteUnit) -> str | None:
+        self.times += 1
+        self.is_held = True
+        await self.free.wait()
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+
+def done_at_once(outcome: str | None = "done") -> Work:
+    work = Work(outcome)
+    work.free.set()
+    return work
+
+
+def sent(
+    key: str = "f" * 32,
+    *,
+    scope: str = "user:1",
+    target: str = "DELETE /v1/roles/clerk?",
+    body: bytes = b"",
+    of_gateway: bool = True,
+) -> Attempt:
+    attempt = Attempt(scope=scope, key=key, target=target, of_gateway=of_gateway)
+    attempt.add_body(body)
+    return attempt
+
+
+def somebody_waits(onlooker: asyncpg.Connection) -> Callable[[], Awaitable[bool]]:
+    async def ask() -> bool:
+        question = "SELECT wait_event_type FROM pg_stat_activity WHERE application_name = $1"
+        return "Lock" in [row[0] for row in await onlooker.fetch(question, PROCESS)]
+
+    return ask
+
+
+@pytest.mark.parametrize("outcome", ["done", None])
+async def test_a_twin_gets_the_outcome_of_the_first_and_does_nothing(open_database, outcome):
+    first, twin = done_at_once(outcome), done_at_once("something else")
+    kind = str if outcome else type(None)
+    assert await open_database().write_once(sent(), kind, first) == outcome
+    attempt = sent()
+    assert await open_database().write_once(attempt, kind, twin) == outcome
+    assert (first.times, twin.times) == (1, 0)
+    assert attempt.replayed
+
+
+async def test_a_twin_of_one_that_is_under_way_waits_for_it(open_database, emptier):
+    work, twin = Work(), done_at_once("something else")
+    running = asyncio.create_task(open_database().write_once(sent(), str, work))
+    await until(lambda: work.is_held)
+    waiting = asyncio.create_task(open_database().write_once(sent(), str, twin))
+    await until(somebody_waits(emptier))
+    work.free.set()
+    assert await asyncio.gather(running, waiting) == ["done", "done"]
+    assert (work.times, twin.times) == (1, 0)
+
+
+async def test_a_twin_of_one_that_was_rolled_back_does_the_work(open_database, emptier):
+    work, twin = Work(NotFound("role")), done_at_once()
+    running = asyncio.create_task(open_database().write_once(sent(), str, work))
+    await until(lambda: work.is_held)
+    waiting = asyncio.create_task(open_database().write_once(sent(), str, twin))
+    await until(somebody_waits(emptier))
+    work.free.set()
+    with pytest.raises(NotFound):
+        await running
+    assert await waiting == "done"
+    assert twin.times == 1
+
+
+async def test_a_twin_that_has_waited_too_long_says_that_it_knows_nothing(open_database):
+    work, twin = Work(), done_at_once()
+    running = asyncio.create_task(open_database().write_once(sent(), str, work))
+    await until(lambda: work.is_held)
+    with pytest.raises(OutcomeUnknown):
+        await open_database(lock_timeout_seconds=0.01).write_once(sent(), str, twin)
+    assert twin.times == 0
+    work.free.set()
+    assert await running == "done"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"key": "e" * 32},
+        {"scope": "user:2"},
+        {"target": "DELETE /v1/roles/packer?"},
+        {"target": "PUT /v1/roles/clerk?"},
+        {"body": b"{}"},
+    ],
+    ids=str,
+)
+async def test_who_differs_in_anything_is_no_twin(open_database, other):
+    database, work = open_database(), done_at_once()
+    await database.write_once(sent(), str, work)
+    await database.write_once(sent(**other), str, work)
+    assert work.times == 2
+
+
+async def test_a_client_can_not_name_what_the_gateway_sent(open_database):
+    """Nor the other way round: the same key means another record."""
+    database, work = open_database(), done_at_once()
+    await database.write_once(sent(), str, work)
+    await database.write_once(sent(of_gateway=False), str, work)
+    assert work.times == 2
+
+
+async def test_after_ten_minutes_a_record_counts_no_more_and_is_removed(open_database, emptier):
+    database, work = open_database(), done_at_once()
+    await database.write_once(sent(), str, work)
+    left = await emptier.fetchval("SELECT expires_at - now() FROM idempotency_keys")
+    assert 540 < left.total_seconds() <= 600
+    await emptier.execute("UPDATE idempotency_keys SET expires_at = now()")
+    await database.write_once(sent(), str, work)
+    assert work.times == 2
+    await emptier.execute("UPDATE idempotency_keys SET expires_at = now()")
+    await database.purge_attempts()
+    assert await emptier.fetchval("SELECT count(*) FROM idempotency_keys") == 0
+
+
+async def test_what_is_kept_of_a_repeatable_call_is_sealed(open_database, emptier):
+    await open_database().write_once(sent(), str, done_at_once("very particular words"))
+    sealed = await emptier.fetchval("SELECT sealed_result FROM idempotency_keys")
+    assert sealed
+    assert b"very particular words" not in sealed
