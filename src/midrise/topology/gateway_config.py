@@ -156,6 +156,6 @@ def _upstreams(instances: Sequence[Path]) -> str:
         for number, instance in enumerate(instances):
             others = [server for each, server in servers.items() if each != instance]
             blocks.append(block(f"upstream midrise_others_{number}", others))
-            elsewhere.append(f"{quoted(f'write unix:{instance}')} midrise_others_{number};")
+            elsewhere.append(f"{quoted(f'once unix:{instance}')} midrise_others_{number};")
     blocks.append(block('map "$midrise_kind $upstream_addr" $midrise_elsewhere', elsewhere))
     return "\n\n".join(blocks)

@@ -133,8 +133,11 @@ def test_every_temporary_file_stands_in_the_folder(settings, nginx):
 
 def test_the_pid_file_names_the_running_program(start):
     gateway = start()
+    file = gateway.settings.folder / "nginx.pid"
 
-    assert int((gateway.settings.folder / "nginx.pid").read_text()) == gateway.process.pid
+    # It accepts connections before it writes the file.
+    gateway.wait_for(lambda: file.exists() and file.read_text().endswith("\n"))
+    assert int(file.read_text()) == gateway.process.pid
 
 
 def test_a_reload_takes_an_instance_out_without_losing_a_request(start):

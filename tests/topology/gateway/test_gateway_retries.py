@@ -1,4 +1,4 @@
-"""What becomes of a request when an instance breaks off or is gone: reads are repeated, writes are not."""
+"""What becomes of a request when an instance breaks off or is gone: some are repeated, POST and PATCH never."""
 
 import json
 import threading
@@ -7,7 +7,10 @@ import httpx
 import pytest
 
 READS = ["GET", "HEAD", "OPTIONS"]
-WRITES = ["POST", "PUT", "PATCH", "DELETE"]
+REPEATABLE_WRITES = ["PUT", "DELETE"]
+ONCE = ["POST", "PATCH"]
+WRITES = REPEATABLE_WRITES + ONCE
+PRIVATE_ID = "x-midrise-gateway-request"
 BODY = b'{"name": "tea"}'
 
 
@@ -32,8 +35,46 @@ def test_a_read_whose_answer_can_not_be_read_is_answered_by_another(gateway, cli
         assert client.get("/v1/products").status_code == 200
 
 
-@pytest.mark.parametrize("method", WRITES)
-def test_a_write_that_an_instance_breaks_off_is_never_sent_again(gateway, client, method):
+@pytest.mark.parametrize("method", REPEATABLE_WRITES)
+def test_a_put_or_delete_that_an_instance_breaks_off_is_sent_to_another_one_under_the_same_id(
+    gateway, client, method
+):
+    first, second = gateway.instances
+    first.answer = lambda _: None
+
+    for number in range(6):
+        answer = client.request(
+            method,
+            f"/v1/products/{number}",
+            content=BODY,
+            headers={PRIVATE_ID: "a client's", "If-Match": '"1"'},
+        )
+        assert answer.status_code == 200
+
+    repeated = {request.target: request for request in first.requests}
+    assert repeated
+    for request in second.requests:
+        assert (request.body, request.header("if-match")) == (BODY, '"1"')
+        if request.target in repeated:
+            assert request.header(PRIVATE_ID) == repeated[request.target].header(PRIVATE_ID)
+    ids = [request.header(PRIVATE_ID) for request in second.requests]
+    assert len(set(ids)) == 6, "another request, another id"
+    assert "a client's" not in ids
+
+
+@pytest.mark.parametrize("method", REPEATABLE_WRITES)
+def test_a_put_or_delete_that_every_instance_breaks_off_is_502(gateway, client, method):
+    for instance in gateway.instances:
+        instance.answer = lambda _: None
+
+    answer = client.request(method, "/v1/products/1", content=BODY)
+
+    assert (answer.status_code, answer.json()["code"]) == (502, "bad_gateway")
+    assert [len(instance.requests) for instance in gateway.instances] == [1, 1]
+
+
+@pytest.mark.parametrize("method", ONCE)
+def test_a_post_or_patch_that_an_instance_breaks_off_is_never_sent_again(gateway, client, method):
     for instance in gateway.instances:
         instance.answer = lambda _: None
 
@@ -47,9 +88,11 @@ def test_a_write_that_an_instance_breaks_off_is_never_sent_again(gateway, client
     assert sorted(targets) == [f"/v1/products/{number}" for number in range(6)]
 
 
-@pytest.mark.parametrize("method", WRITES)
-def test_a_write_on_a_kept_connection_that_breaks_is_never_sent_again(gateway, client, method, response):
-    """nginx grants requests on kept connections another try; writes must not get it."""
+@pytest.mark.parametrize("method", ONCE)
+def test_a_post_or_patch_on_a_kept_connection_that_breaks_is_never_sent_again(
+    gateway, client, method, response
+):
+    """nginx grants requests on kept connections another try; these must not get it."""
     for instance in gateway.instances:
         instance.answer = lambda request: None if request.target == "/break" else response()
     for _ in range(4):
@@ -60,8 +103,8 @@ def test_a_write_on_a_kept_connection_that_breaks_is_never_sent_again(gateway, c
     assert sum(instance.seen.count(f"{method} /break") for instance in gateway.instances) == 1
 
 
-@pytest.mark.parametrize("method", WRITES)
-def test_a_write_whose_answer_breaks_off_in_its_head_is_never_sent_again(gateway, client, method):
+@pytest.mark.parametrize("method", ONCE)
+def test_a_post_or_patch_whose_answer_breaks_off_in_its_head_is_never_sent_again(gateway, client, method):
     for instance in gateway.instances:
         instance.answer = lambda _: b"HTTP/1.1 201 Created\r\nX-Then: break"
 

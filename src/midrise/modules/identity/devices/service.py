@@ -29,11 +29,14 @@ class Devices:
     async def end(self, session_id: UUID, *, actor: Actor) -> None:
         """End one session of the caller's, at once and on every instance. Raises `NotFound`."""
         user_id = actor.known_user_id()
-        async with self._database.write() as tx:
+
+        async def end(tx: WriteUnit) -> None:
             if not await self._devices.end_one(tx, user_id, session_id=session_id):
                 raise NotFound("session")
             tx.mark(user_generation(user_id))
             await self._audit.record(tx, actor, action=SessionAction.ENDED, resource=f"session:{session_id}")
+
+        await self._database.write_once(actor.attempt, type(None), end)
 
     async def end_all(self, *, actor: Actor) -> None:
         """End every session of the caller's, the one that asks among them."""
