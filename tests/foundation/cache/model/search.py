@@ -5,7 +5,6 @@ A machine says what it begins with and which steps each state allows. A step tha
 """
 
 import random
-from collections import deque
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -44,18 +43,19 @@ def search_all(machine: Machine[State]) -> Search:
     """Every state that can be reached, the nearest first."""
     first = machine.initial()
     came_from: dict[State, tuple[State, str] | None] = {first: None}
-    waiting = deque([first])
-    steps = 0
-    while waiting:
-        state = waiting.popleft()
-        try:
-            for label, after in machine.steps(state):
-                steps += 1
-                if after not in came_from:
-                    came_from[after] = (state, label)
-                    waiting.append(after)
-        except StaleAnswer as stale:
-            return Search(len(came_from), steps, (*_way_to(state, came_from), str(stale)))
+    newest, steps = [first], 0
+    while newest:
+        reached = []
+        for state in newest:
+            try:
+                for label, after in machine.steps(state):
+                    steps += 1
+                    if after not in came_from:
+                        came_from[after] = (state, label)
+                        reached.append(after)
+            except StaleAnswer as stale:
+                return Search(len(came_from), steps, (*_way_to(state, came_from), str(stale)))
+        newest = reached
     return Search(len(came_from), steps)
 
 
