@@ -46,6 +46,10 @@ class State(NamedTuple):
     readers: tuple[Reader, ...]
 
 
+IDLER = Reader()
+VALUE = Reader._fields.index("value")
+
+
 def fresh_value(state: State) -> int:
     """A value that stands nowhere yet."""
     taken = [reader.value for reader in state.readers]
@@ -64,14 +68,17 @@ def canonical(state: State, *, bounds_outlive_values: bool) -> State:
         if reader.value in watched
         or reader.phase == ABSENT
         or (bounds_outlive_values and reader.phase == BOUND)
-        else Reader()
+        else IDLER
         for reader in state.readers
     ]
-    readers.sort(key=lambda reader: (reader.value != current, reader._replace(value=NO_VALUE)))
+    readers.sort(key=lambda reader: (reader.value != current, reader.phase, reader[VALUE + 1 :]))
     names = {current: CURRENT, NO_VALUE: NO_VALUE}
     for reader in readers:
         names.setdefault(reader.value, len(names) - 1 + (current == NO_VALUE))
-    renamed = [reader._replace(value=names[reader.value]) for reader in readers]
+    renamed = [
+        reader if reader.value == names[reader.value] else reader._replace(value=names[reader.value])
+        for reader in readers
+    ]
     entries = sorted((names[value], shown) for value, shown in state.entries if value in watched)
     record = state.record and state.record._replace(value=CURRENT)
     return State(state.server, record, tuple(entries), tuple(renamed))

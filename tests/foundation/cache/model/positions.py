@@ -55,7 +55,7 @@ class State(NamedTuple):
 
 
 class Positions(Switching):
-    """The protocol, much as that of a generation. What weakens it overrides one of the rules, which stand first."""
+    """The protocol, much as a generation's. What weakens it overrides one of the rules, which stand first."""
 
     def __init__(
         self, *, writers: int = 2, readers: int = 2, servers: int = 2, last_version: int = 2, restarts: int = 1

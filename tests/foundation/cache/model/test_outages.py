@@ -1,4 +1,4 @@
-"""No outage of the cache, and no return of an old one, gives a stale answer; every rule of the switch is needed."""
+"""No outage of the cache, and no return of an old one, gives a stale answer; every rule is needed for that."""
 
 import pytest
 from tests.foundation.cache.model import late_xids, weaker_outages

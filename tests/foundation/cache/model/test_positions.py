@@ -7,7 +7,7 @@ from tests.foundation.cache.model.weaker_positions import WEAKER, EpochNotBoundT
 
 SIZES = {
     "two readers": {"readers": 2, "restarts": 0},
-    "one start with old content": {"readers": 1, "restarts": 1},
+    "one start with old content": {"readers": 2, "writers": 1, "restarts": 1},
 }
 LARGER_SIZES = {
     "two readers and one start with old content": {"readers": 2, "restarts": 1},
