@@ -7,6 +7,10 @@ from midrise.foundation.module import Built, House, Module, Permission
 from midrise.foundation.security.refresh_tokens import RefreshTokens
 from midrise.modules.audit import AuditTrail
 from midrise.modules.config import Configuration
+from midrise.modules.identity.accounts.controller import AccountsController
+from midrise.modules.identity.accounts.model import OwnAccount
+from midrise.modules.identity.accounts.repository import PostgresAccounts
+from midrise.modules.identity.accounts.service import Accounts
 from midrise.modules.identity.credentials.model import InvalidOtp, OtpRequired, ReauthenticationRequired
 from midrise.modules.identity.devices.controller import DevicesController
 from midrise.modules.identity.devices.repository import PostgresDevices
@@ -26,7 +30,7 @@ from midrise.modules.identity.sessions.service import Sessions
 from midrise.modules.identity.signing_keys.controller import JwksController
 from midrise.modules.identity.signing_keys.repository import PostgresSigningKeys
 from midrise.modules.identity.signing_keys.service import SigningKeys
-from midrise.modules.identity.users.controller import MeController, RegistrationController, UsersController
+from midrise.modules.identity.users.controller import MeController, RegistrationController
 from midrise.modules.identity.users.model import EmailTaken, LastAdministrator, NewUser, RegistrationClosed
 from midrise.modules.identity.users.repository import PostgresUsers
 from midrise.modules.identity.users.service import REGISTRATION_OPEN, Users
@@ -63,6 +67,15 @@ def build(house: House) -> Built:
         audit=audit,
     )
     devices = Devices(database=house.database, devices=PostgresDevices(), audit=audit)
+    accounts = Accounts(
+        database=house.database,
+        accounts=PostgresAccounts(),
+        users=users,
+        roles=roles,
+        devices=devices,
+        passwords=house.passwords,
+        audit=audit,
+    )
     house.services.provide(users)
     house.services.provide(keys)
     return Built(
@@ -72,7 +85,7 @@ def build(house: House) -> Built:
             DevicesController,
             SecondFactorsController,
             MeController,
-            UsersController,
+            AccountsController,
             RolesController,
             PermissionsController,
             JwksController,
@@ -80,6 +93,7 @@ def build(house: House) -> Built:
         services={
             "users": users,
             "roles": roles,
+            "accounts": accounts,
             "sessions": sessions,
             "devices": devices,
             "second_factors": proofs.second_factors,
@@ -108,6 +122,7 @@ MODULE = Module(
     errors=[
         EmailTaken,
         LastAdministrator,
+        OwnAccount,
         RegistrationClosed,
         RoleTaken,
         RoleInUse,

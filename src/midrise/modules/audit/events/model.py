@@ -8,6 +8,10 @@ from uuid import UUID
 Changes = Mapping[str, object]
 """What changed: each field with its new value, or ``{"from": …, "to": …}``. Never a secret."""
 
+PERSONAL_FIELDS = ("email", "name")
+"""The fields whose values are erased from the entries on a person who is deleted. Whoever writes another
+personal field into the audit adds its name here."""
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:

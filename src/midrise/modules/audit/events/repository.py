@@ -1,19 +1,54 @@
-"""Audit events in PostgreSQL: they are added and read, never changed."""
+"""Audit events in PostgreSQL: they are added and read, and never changed but to erase a person."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import cache
+from uuid import UUID
 
 import asyncpg
-from sqlalchemy import ColumnElement, bindparam, insert, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Text,
+    bindparam,
+    cast,
+    func,
+    insert,
+    literal,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
 from midrise.foundation.database.rows import fields_of
 from midrise.foundation.paging import Page, PageRequest, page_of
-from midrise.modules.audit.events.model import AuditEvent, AuditEventFilter
+from midrise.modules.audit.events.model import PERSONAL_FIELDS, AuditEvent, AuditEventFilter
 from midrise.modules.audit.tables import audit_events
 
 _INSERT = Statement(
     insert(audit_events).values({column: bindparam(column.name) for column in audit_events.columns})
+)
+_ERASE_ADDRESSES = Statement(
+    update(audit_events)
+    .where(audit_events.c.actor_id == bindparam("user_id"), audit_events.c.address != literal(""))
+    .values(address="")
+)
+
+
+def _without_values(changes: ColumnElement[object], names: Iterable[str]) -> ColumnElement[object]:
+    """The changes with null in place of what was under these names; that it changed is still told."""
+    for name in names:
+        path = cast([name], ARRAY(Text))
+        changes = func.jsonb_set(changes, path, cast(literal("null", Text), JSONB), literal(False))  # noqa: FBT003
+    return changes
+
+
+_ERASE_VALUES = Statement(
+    update(audit_events)
+    .where(audit_events.c.resource == bindparam("of_resource"))
+    .values(changes=_without_values(audit_events.c.changes, PERSONAL_FIELDS))
 )
 
 
@@ -22,6 +57,11 @@ class PostgresAuditEvents:
 
     async def add(self, tx: WriteUnit, event: AuditEvent) -> None:
         await tx.execute(_INSERT, **asdict(event))
+
+    async def erase_person(self, tx: WriteUnit, user_id: UUID, *, resource: str) -> None:
+        """Forget the person's addresses, and the values of what was personal in entries on the resource."""
+        await tx.execute(_ERASE_ADDRESSES, user_id=user_id)
+        await tx.execute(_ERASE_VALUES, of_resource=resource)
 
     async def list_events(
         self, unit: ReadUnit, wanted: AuditEventFilter, page: PageRequest

@@ -1,6 +1,7 @@
 """The audit: what other modules write into it, and how it is read."""
 
 from enum import StrEnum
+from uuid import UUID
 
 from midrise.foundation import clock
 from midrise.foundation.actor import Actor
@@ -33,6 +34,11 @@ class AuditTrail:
             changes=changes or {},
         )
         await self._events.add(tx, event)
+
+    async def erase_person(self, tx: WriteUnit, user_id: UUID, *, resource: str) -> None:
+        """Have the entries say no more of a person than the id: not from where they acted, nor what their name
+        and address were. ``resource`` is the person's own name in the audit."""
+        await self._events.erase_person(tx, user_id, resource=resource)
 
     async def list_events(self, wanted: AuditEventFilter, page: PageRequest) -> Page[AuditEvent]:
         """Entries, newest first."""

@@ -132,6 +132,10 @@ class Roles:
         known = await self._roles.known_names(tx, names)
         _refuse_unknown(names, known=known, pointer="/roles")
 
+    async def require_held(self, unit: ReadUnit, names: Sequence[str], *, actor: Actor) -> None:
+        """Raises `Forbidden` where the roles allow what the actor may not do: nobody gives or takes that."""
+        _require_held(actor, await self.permissions_of(unit, names))
+
     def _changed(self, role: Role, changes: RoleChanges, *, actor: Actor) -> Role:
         description = role.description if changes.description is None else changes.description
         changed = replace(role, description=description)

@@ -7,7 +7,7 @@ from uuid import UUID
 from midrise.foundation import clock
 from midrise.foundation.actor import Actor
 from midrise.foundation.database import Database, ReadUnit, WriteUnit
-from midrise.foundation.errors import Forbidden, Invalid, NotFound
+from midrise.foundation.errors import Invalid, NotFound, Unauthenticated
 from midrise.foundation.ids import new_id
 from midrise.foundation.module import ConfigKey
 from midrise.foundation.paging import Page, PageRequest
@@ -57,7 +57,7 @@ class Users:
 
     async def register(self, new: NewUser, *, actor: Actor) -> User:
         """Make an account for whoever asks. Raises `Invalid`, `EmailTaken` and `RegistrationClosed`."""
-        _check(new)
+        check_registration(new)
         async with self._database.read() as unit:
             if not await self._configuration.get_value(unit, REGISTRATION_OPEN):
                 raise RegistrationClosed
@@ -65,7 +65,7 @@ class Users:
 
     async def create_administrator(self, new: NewUser, *, actor: Actor) -> User:
         """Make an account that may do everything. Raises `Invalid` and `EmailTaken`."""
-        _check(new)
+        check_registration(new)
         return await self._create(new, roles=(ADMINISTRATOR,), actor=actor, action=UserAction.CREATED)
 
     async def has_administrator(self) -> bool:
@@ -78,23 +78,28 @@ class Users:
         async with self._database.read() as unit:
             return await self._get(unit, user_id)
 
+    async def get_own(self, *, actor: Actor) -> User:
+        """The actor's account. Raises `Unauthenticated` where it was deleted a moment ago."""
+        try:
+            return await self.get(actor.known_user_id())
+        except NotFound:
+            raise Unauthenticated from None
+
     async def list_users(self, wanted: UserFilter, page: PageRequest) -> Page[User]:
         """Users, newest first."""
         async with self._database.read(may_lag=True) as unit:
             return await self._users.list_users(unit, wanted, page)
 
-    async def change_profile(
-        self, user_id: UUID, changes: UserChanges, *, actor: Actor, expected: Expected
-    ) -> User:
-        """Change name and locale. Raises `NotFound` and `PreconditionFailed`."""
+    async def change_profile(self, changes: UserChanges, *, actor: Actor, expected: Expected) -> User:
+        """Change the actor's name and locale. Raises `PreconditionFailed`."""
         async with self._database.write() as tx:
-            before = await self._lock(tx, user_id)
+            before = await self.lock_own(tx, actor=actor)
             expected.check(str(before.version), current=str(before.version))
             after = _changed(before, changes)
             if after == before:
                 return before
             await self._users.save(tx, after)
-            tx.mark(user_generation(user_id))
+            tx.mark(user_generation(after.id))
             await self._record_change(tx, before, after, actor=actor)
             return replace(after, version=before.version + 1)
 
@@ -110,14 +115,14 @@ class Users:
         wanted = tuple(sorted(set(named)))
 
         async def assign(tx: WriteUnit) -> User:
-            before = await self._lock(tx, user_id)
+            before = await self.lock(tx, user_id)
             expected.check(str(before.version), current=str(before.version))
             if wanted == before.roles:
                 return before
             await self._roles.require_known(tx, named)
-            await self._require_grantable(tx, set(wanted) ^ set(before.roles), actor=actor)
+            await self._roles.require_held(tx, tuple(set(wanted) ^ set(before.roles)), actor=actor)
             if ADMINISTRATOR in before.roles and ADMINISTRATOR not in wanted:
-                await self._require_other_administrator(tx, user_id)
+                await self.require_other_administrator(tx, user_id)
             after = replace(before, roles=wanted, updated_at=clock.now())
             await self._users.assign_roles(tx, after)
             tx.mark(user_generation(user_id))
@@ -132,29 +137,23 @@ class Users:
 
         return await self._database.write_once(actor.attempt, User, assign)
 
-    async def _create(self, new: NewUser, *, roles: tuple[str, ...], actor: Actor, action: UserAction) -> User:
-        password_hash = await self._passwords.hash(new.password)
-        now = clock.now()
-        user = User(
-            id=new_id(),
-            email=new.email,
-            name=new.name,
-            locale=new.locale,
-            is_active=True,
-            email_verified=False,
-            version=1,
-            created_at=now,
-            updated_at=now,
-            roles=roles,
+    async def add(
+        self, tx: WriteUnit, user: User, *, password_hash: str, action: UserAction, actor: Actor
+    ) -> None:
+        """Keep a new user, and say so in the audit. Raises `EmailTaken`."""
+        await self._users.add(tx, user, password_hash=password_hash)
+        is_own = action is UserAction.REGISTERED and actor.user_id is None
+        by = replace(actor, user_id=user.id) if is_own else actor
+        await self._audit.record(
+            tx, by, action=action, resource=user.resource, changes={"roles": list(user.roles)}
         )
 
+    async def _create(self, new: NewUser, *, roles: tuple[str, ...], actor: Actor, action: UserAction) -> User:
+        password_hash = await self._passwords.hash(new.password)
+        user = new_user(new, roles=roles)
+
         async def create(tx: WriteUnit) -> User:
-            await self._users.add(tx, user, password_hash=password_hash)
-            is_own = action is UserAction.REGISTERED and actor.user_id is None
-            by = replace(actor, user_id=user.id) if is_own else actor
-            await self._audit.record(
-                tx, by, action=action, resource=user.resource, changes={"roles": list(roles)}
-            )
+            await self.add(tx, user, password_hash=password_hash, action=action, actor=actor)
             return user
 
         return await self._database.write_once(actor.attempt, User, create)
@@ -165,7 +164,8 @@ class Users:
             raise NotFound("user")
         return user
 
-    async def _lock(self, tx: WriteUnit, user_id: UUID) -> User:
+    async def lock(self, tx: WriteUnit, user_id: UUID) -> User:
+        """The user, whom nobody else changes until the transaction ends. Raises `NotFound`."""
         user = await self._users.find_and_lock(tx, user_id)
         if user is None:
             raise NotFound("user")
@@ -177,23 +177,43 @@ class Users:
         )
         await self._audit.record(tx, actor, action=UserAction.CHANGED, resource=after.resource, changes=changes)
 
-    async def _require_grantable(self, tx: WriteUnit, names: set[str], *, actor: Actor) -> None:
-        """Nobody gives or takes what they may not do themselves."""
-        for permission in sorted(await self._roles.permissions_of(tx, tuple(names))):
-            if not actor.may(permission):
-                raise Forbidden(permission)
+    async def lock_own(self, tx: WriteUnit, *, actor: Actor) -> User:
+        """The actor's account, likewise. Raises `Unauthenticated` where it was deleted a moment ago."""
+        try:
+            return await self.lock(tx, actor.known_user_id())
+        except NotFound:
+            raise Unauthenticated from None
 
-    async def _require_other_administrator(self, tx: WriteUnit, user_id: UUID) -> None:
+    async def require_other_administrator(self, tx: WriteUnit, user_id: UUID) -> None:
+        """Raises `LastAdministrator` where nobody active but this user administers, until ``tx`` ends."""
         # Two who demote each other at once: the second one waits, and counts what the first one left.
         await self._users.lock_administration(tx)
         if await self._users.count_other_administrators(tx, user_id) == 0:
             raise LastAdministrator
 
 
-def _check(new: NewUser) -> None:
+def check_registration(new: NewUser) -> None:
+    """Raises `Invalid` naming every field that is wrong."""
     faults = registration_faults(new.email, new.password, name=new.name)
     if faults:
         raise Invalid(faults)
+
+
+def new_user(new: NewUser, *, roles: tuple[str, ...]) -> User:
+    """The account as it begins."""
+    now = clock.now()
+    return User(
+        id=new_id(),
+        email=new.email,
+        name=new.name,
+        locale=new.locale,
+        is_active=True,
+        email_verified=False,
+        version=1,
+        created_at=now,
+        updated_at=now,
+        roles=roles,
+    )
 
 
 def _changed(user: User, changes: UserChanges) -> User:
