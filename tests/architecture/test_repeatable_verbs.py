@@ -22,13 +22,47 @@ def methods_called(node: ast.AST) -> set[str]:
     return {call.attr for call in calls if isinstance(call, ast.Attribute)}
 
 
-def verbs_awaited(handler: FunctionNode) -> set[str]:
-    awaited = (each.value for each in ast.walk(handler) if isinstance(each, ast.Await))
-    return {
-        call.func.attr
-        for call in awaited
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+def injected(annotation: ast.expr | None, aliases: dict[str, ast.expr]) -> str | None:
+    """The class in `Injected[…]`, which may have a name of its own."""
+    if isinstance(annotation, ast.Name):
+        annotation = aliases.get(annotation.id)
+    if isinstance(annotation, ast.Subscript) and isinstance(annotation.slice, ast.Name):
+        return annotation.slice.id
+    return None
+
+
+def verbs_awaited(handler: FunctionNode, file: SourceFile) -> set[tuple[str, str]]:
+    """What is awaited of the services that are given: `await products.delete(…)` is `Products`, `delete`."""
+    aliases = {
+        node.targets[0].id: node.value
+        for node in file.tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
+    given = {
+        each.arg: service
+        for each in handler.args.args
+        if (service := injected(each.annotation, aliases)) is not None
+    }
+    awaited = (each.value for each in ast.walk(handler) if isinstance(each, ast.Await))
+    calls = (call.func for call in awaited if isinstance(call, ast.Call))
+    return {
+        (given[call.value.id], call.attr)
+        for call in calls
+        if isinstance(call, ast.Attribute) and isinstance(call.value, ast.Name) and call.value.id in given
+    }
+
+
+def verbs_of(service: str) -> dict[str, set[str]]:
+    """The methods of a service, each with the methods that it calls."""
+    classes = [
+        node
+        for place, file in FILES.items()
+        if PurePath(place).name == "service.py"
+        for node in file.tree.body
+        if isinstance(node, ast.ClassDef) and node.name == service
+    ]
+    assert len(classes) == 1, f"{service} is the class of {len(classes)} services"
+    return {each.name: methods_called(each) for each in classes[0].body if isinstance(each, FunctionNode)}
 
 
 def is_repeated(handler: FunctionNode) -> bool:
@@ -51,10 +85,9 @@ def test_there_are_some():
 
 @pytest.mark.parametrize(("place", "handler"), HANDLERS)
 def test_a_put_or_delete_is_done_once(place, handler):
-    service = FILES[str(PurePath(place).with_name("service.py"))]
-    called = {method.name: methods_called(method) for method in methods(service)}
-    verbs = verbs_awaited(handler) & called.keys()
-    assert verbs, "the handler calls no verb of its service"
-    for verb in verbs:
+    verbs = verbs_awaited(handler, FILES[place])
+    assert verbs, "the handler calls no verb of a service"
+    for service, verb in verbs:
+        called = verbs_of(service)
         reached = set().union(called[verb], *(called[name] for name in called[verb] & called.keys()))
         assert "write_once" in reached, f"{verb} would be done twice when the gateway sends it twice"

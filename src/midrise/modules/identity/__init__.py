@@ -6,16 +6,12 @@ from midrise.foundation.jobs import Job
 from midrise.foundation.module import Built, House, Module, Permission
 from midrise.foundation.security.refresh_tokens import RefreshTokens
 from midrise.modules.audit import AuditTrail
-from midrise.modules.config import Configuration
 from midrise.modules.identity.accounts.controller import AccountsController
 from midrise.modules.identity.accounts.model import OwnAccount
-from midrise.modules.identity.accounts.repository import PostgresAccounts
-from midrise.modules.identity.accounts.service import Accounts
 from midrise.modules.identity.credentials.model import InvalidOtp, OtpRequired, ReauthenticationRequired
 from midrise.modules.identity.devices.controller import DevicesController
-from midrise.modules.identity.devices.repository import PostgresDevices
-from midrise.modules.identity.devices.service import Devices
 from midrise.modules.identity.log_in_attempts.model import TooManyAttempts
+from midrise.modules.identity.people import build_people
 from midrise.modules.identity.proofs import build_proofs
 from midrise.modules.identity.roles.controller import PermissionsController, RolesController
 from midrise.modules.identity.roles.model import RoleBuiltIn, RoleInUse, RoleTaken
@@ -42,14 +38,7 @@ def build(house: House) -> Built:
     audit = house.services.get(AuditTrail)
     users_table = PostgresUsers()
     roles = Roles(database=house.database, roles=PostgresRoles(), audit=audit, permissions=house.permissions)
-    users = Users(
-        database=house.database,
-        users=users_table,
-        roles=roles,
-        passwords=house.passwords,
-        configuration=house.services.get(Configuration),
-        audit=audit,
-    )
+    people = build_people(house, users_table=users_table, roles=roles)
     sessions_table = PostgresSessions()
     proofs = build_proofs(house, users=users_table, sessions=sessions_table)
     keys = SigningKeys(
@@ -66,17 +55,7 @@ def build(house: House) -> Built:
         refresh_tokens=RefreshTokens(house.master),
         audit=audit,
     )
-    devices = Devices(database=house.database, devices=PostgresDevices(), audit=audit)
-    accounts = Accounts(
-        database=house.database,
-        accounts=PostgresAccounts(),
-        users=users,
-        roles=roles,
-        devices=devices,
-        passwords=house.passwords,
-        audit=audit,
-    )
-    house.services.provide(users)
+    house.services.provide(people.users)
     house.services.provide(keys)
     return Built(
         controllers=[
@@ -91,11 +70,11 @@ def build(house: House) -> Built:
             JwksController,
         ],
         services={
-            "users": users,
+            "users": people.users,
             "roles": roles,
-            "accounts": accounts,
+            "accounts": people.accounts,
             "sessions": sessions,
-            "devices": devices,
+            "devices": people.devices,
             "second_factors": proofs.second_factors,
             "signing_keys": keys,
         },

@@ -1,0 +1,46 @@
+"""Accounts put together: registered by their owners, looked after by others, and logged in somewhere."""
+
+from dataclasses import dataclass
+
+from midrise.foundation.module import House
+from midrise.modules.audit import AuditTrail
+from midrise.modules.config import Configuration
+from midrise.modules.identity.accounts.repository import PostgresAccounts
+from midrise.modules.identity.accounts.service import Accounts
+from midrise.modules.identity.devices.repository import PostgresDevices
+from midrise.modules.identity.devices.service import Devices
+from midrise.modules.identity.roles.service import Roles
+from midrise.modules.identity.users.repository import PostgresUsers
+from midrise.modules.identity.users.service import Users
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The services around accounts."""
+
+    users: Users
+    devices: Devices
+    accounts: Accounts
+
+
+def build_people(house: House, *, users_table: PostgresUsers, roles: Roles) -> People:
+    audit = house.services.get(AuditTrail)
+    users = Users(
+        database=house.database,
+        users=users_table,
+        roles=roles,
+        passwords=house.passwords,
+        configuration=house.services.get(Configuration),
+        audit=audit,
+    )
+    devices = Devices(database=house.database, devices=PostgresDevices(), audit=audit)
+    accounts = Accounts(
+        database=house.database,
+        accounts=PostgresAccounts(),
+        users=users,
+        roles=roles,
+        devices=devices,
+        passwords=house.passwords,
+        audit=audit,
+    )
+    return People(users, devices, accounts)
