@@ -1,16 +1,15 @@
 """What the gateway sends twice is done once: the twin waits for the first, and gives its outcome."""
 
 import asyncio
-import dataclasses
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 import pytest
 from tests.foundation.waiting import until
 
-from midrise.foundation.database import ConnectionPool, Database, OutcomeUnknown, PoolSettings, WriteUnit
+from midrise.foundation.database import Database, OutcomeUnknown, PoolSettings, WriteUnit
 from midrise.foundation.database.idempotency import Attempt, AttemptRecords
-from midrise.foundation.database.nodes import Node, Nodes
+from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.errors import NotFound
 from midrise.foundation.security.secrets import MasterSecret
 
@@ -26,11 +25,9 @@ async def open_database(database_url: str, master_secret: str) -> AsyncIterator[
 
     def make(**settings: float) -> Database:
         pool = PoolSettings(database_url, PROCESS, **settings)
-        reading = Node(dataclasses.replace(pool, read_only=True))
         opened.append(
             Database(
-                write_pool=ConnectionPool(pool),
-                nodes=Nodes(reading, (), most_lag_seconds=0),
+                nodes=Nodes.of(pool, reading=pool),
                 constraint_errors={},
                 attempts=AttemptRecords(MasterSecret.from_text(master_secret)),
             )
