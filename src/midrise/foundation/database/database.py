@@ -106,6 +106,14 @@ class Database:
                     raise
         return await self._write_once(attempt, kind, work)
 
+    async def was_done(self, attempt: Attempt | None, kind: type[Result]) -> bool:
+        """Whether the attempt was made before and came to a result; for work that begins before `write_once`,
+        with what an earlier attempt would have changed. Raises what `write_once` does of itself."""
+        if attempt is None or self._attempts is None:
+            return False
+        async with self.write() as tx:
+            return await self._attempts.claim(tx, attempt, kind) is not None
+
     async def purge_attempts(self) -> None:
         """Forget results that need not be given again."""
         if self._attempts is not None:

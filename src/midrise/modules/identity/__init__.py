@@ -11,6 +11,7 @@ from midrise.modules.identity.accounts.model import OwnAccount
 from midrise.modules.identity.credentials.model import InvalidOtp, OtpRequired, ReauthenticationRequired
 from midrise.modules.identity.devices.controller import DevicesController
 from midrise.modules.identity.log_in_attempts.model import TooManyAttempts
+from midrise.modules.identity.passwords.controller import PasswordsController
 from midrise.modules.identity.people import build_people
 from midrise.modules.identity.proofs import build_proofs
 from midrise.modules.identity.roles.controller import PermissionsController, RolesController
@@ -38,9 +39,9 @@ def build(house: House) -> Built:
     audit = house.services.get(AuditTrail)
     users_table = PostgresUsers()
     roles = Roles(database=house.database, roles=PostgresRoles(), audit=audit, permissions=house.permissions)
-    people = build_people(house, users_table=users_table, roles=roles)
     sessions_table = PostgresSessions()
     proofs = build_proofs(house, users=users_table, sessions=sessions_table)
+    people = build_people(house, users_table=users_table, roles=roles, step_up=proofs.step_up)
     keys = SigningKeys(
         database=house.database, keys=PostgresSigningKeys(), ring=house.key_ring, master=house.master
     )
@@ -62,6 +63,7 @@ def build(house: House) -> Built:
             RegistrationController,
             SessionsController,
             DevicesController,
+            PasswordsController,
             SecondFactorsController,
             MeController,
             AccountsController,
@@ -75,6 +77,7 @@ def build(house: House) -> Built:
             "accounts": people.accounts,
             "sessions": sessions,
             "devices": people.devices,
+            "password_changes": people.passwords,
             "second_factors": proofs.second_factors,
             "signing_keys": keys,
         },

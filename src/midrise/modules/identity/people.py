@@ -7,8 +7,11 @@ from midrise.modules.audit import AuditTrail
 from midrise.modules.config import Configuration
 from midrise.modules.identity.accounts.repository import PostgresAccounts
 from midrise.modules.identity.accounts.service import Accounts
+from midrise.modules.identity.credentials.service import StepUp
 from midrise.modules.identity.devices.repository import PostgresDevices
 from midrise.modules.identity.devices.service import Devices
+from midrise.modules.identity.passwords.repository import PostgresPasswords
+from midrise.modules.identity.passwords.service import Passwords
 from midrise.modules.identity.roles.service import Roles
 from midrise.modules.identity.users.repository import PostgresUsers
 from midrise.modules.identity.users.service import Users
@@ -21,9 +24,10 @@ class People:
     users: Users
     devices: Devices
     accounts: Accounts
+    passwords: Passwords
 
 
-def build_people(house: House, *, users_table: PostgresUsers, roles: Roles) -> People:
+def build_people(house: House, *, users_table: PostgresUsers, roles: Roles, step_up: StepUp) -> People:
     audit = house.services.get(AuditTrail)
     users = Users(
         database=house.database,
@@ -43,4 +47,13 @@ def build_people(house: House, *, users_table: PostgresUsers, roles: Roles) -> P
         passwords=house.passwords,
         audit=audit,
     )
-    return People(users, devices, accounts)
+    passwords = Passwords(
+        database=house.database,
+        passwords=PostgresPasswords(),
+        users=users,
+        devices=devices,
+        hashing=house.passwords,
+        step_up=step_up,
+        audit=audit,
+    )
+    return People(users, devices, accounts, passwords)

@@ -1,6 +1,7 @@
 """What the gateway sends twice is done once: the twin waits for the first, and gives its outcome."""
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
@@ -8,7 +9,7 @@ import pytest
 from tests.foundation.waiting import until
 
 from midrise.foundation.database import Database, OutcomeUnknown, PoolSettings, WriteUnit
-from midrise.foundation.database.idempotency import Attempt, AttemptRecords
+from midrise.foundation.database.idempotency import Attempt, AttemptRecords, IdempotencyKeyReused
 from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.errors import NotFound
 from midrise.foundation.security.secrets import MasterSecret
@@ -23,13 +24,13 @@ async def open_database(database_url: str, master_secret: str) -> AsyncIterator[
     """Makes databases that keep records, as those of two instances would."""
     opened: list[Database] = []
 
-    def make(**settings: float) -> Database:
+    def make(master: MasterSecret | None = None, **settings: float) -> Database:
         pool = PoolSettings(database_url, PROCESS, **settings)
         opened.append(
             Database(
                 nodes=Nodes.of(pool, reading=pool),
                 constraint_errors={},
-                attempts=AttemptRecords(MasterSecret.from_text(master_secret)),
+                attempts=AttemptRecords(master or MasterSecret.from_text(master_secret)),
             )
         )
         return opened[-1]
@@ -174,3 +175,32 @@ async def test_what_is_kept_of_a_repeatable_call_is_sealed(open_database, emptie
     sealed = await emptier.fetchval("SELECT sealed_result FROM idempotency_keys")
     assert sealed
     assert b"very particular words" not in sealed
+
+
+async def test_the_fingerprint_of_a_body_can_not_be_made_without_the_secret(open_database, emptier):
+    """A body can hold a password: a digest that anybody can compute would let them try many."""
+    attempt = sent(of_gateway=False, body=b"a password")
+    await open_database().write_once(attempt, str, done_at_once())
+    stored = await emptier.fetchval("SELECT fingerprint FROM idempotency_keys")
+    assert stored not in {attempt.fingerprint, sent(body=b"a password").fingerprint}
+
+
+async def test_a_record_is_known_after_a_change_of_secret(open_database, master_secret):
+    old = MasterSecret.from_text(master_secret)
+    work = done_at_once()
+    changed = open_database(MasterSecret(secrets.token_bytes(32), previous=[old]))
+    await open_database().write_once(sent(of_gateway=False), str, work)
+    assert await changed.write_once(sent(of_gateway=False), str, work) == "done"
+    assert work.times == 1
+    with pytest.raises(IdempotencyKeyReused):
+        await changed.write_once(sent(of_gateway=False, body=b"other"), str, work)
+
+
+async def test_what_was_done_can_be_asked_before(open_database):
+    database = open_database()
+    assert not await database.was_done(None, str)
+    assert not await database.was_done(sent(of_gateway=False), str)
+    await database.write_once(sent(of_gateway=False), str, done_at_once())
+    attempt = sent(of_gateway=False)
+    assert await database.was_done(attempt, str)
+    assert attempt.replayed

@@ -1,5 +1,6 @@
 """The results of calls that were carried out, sealed: what makes a repeated call harmless."""
 
+import hmac
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
@@ -42,6 +43,7 @@ LIFETIME_OF_GATEWAY = timedelta(minutes=10)
 """Far longer than the gateway goes on trying."""
 
 _SEALING_PURPOSE = "idempotency record"
+_FINGERPRINT_PURPOSE = "idempotency fingerprint"
 _LOCK_BYTES = 8
 _NO_RESULT = b""
 
@@ -144,7 +146,7 @@ class AttemptRecords:
         kept = await tx.execute(
             _KEEP,
             id=attempt.record_id,
-            fingerprint=attempt.fingerprint,
+            fingerprint=self._fingerprint(attempt, self._master),
             sealed_result=self._sealed(result, attempt),
             lifetime=LIFETIME,
         )
@@ -161,7 +163,7 @@ class AttemptRecords:
             if row is None or not row["is_free"]:
                 raise IdempotencyInProgress
             return None
-        if row["fingerprint"] != attempt.fingerprint:
+        if not self._is_fingerprint_of(attempt, row["fingerprint"]):
             raise IdempotencyKeyReused
         return bytes(row["sealed_result"])
 
@@ -170,7 +172,7 @@ class AttemptRecords:
             begun = await tx.row(
                 _BEGIN,
                 id=attempt.record_id,
-                fingerprint=attempt.fingerprint,
+                fingerprint=self._fingerprint(attempt, self._master),
                 sealed_result=_NO_RESULT,
                 lifetime=LIFETIME_OF_GATEWAY,
             )
@@ -179,6 +181,14 @@ class AttemptRecords:
                 raise OutcomeUnknown from told.__cause__
             raise
         return None if begun is not None else await tx.value(_FIND, id=attempt.record_id)
+
+    def _fingerprint(self, attempt: Attempt, secret: MasterSecret) -> bytes:
+        # Keyed: a plain digest of a body with a password would let who reads the table try passwords, fast.
+        return hmac.digest(secret.derive(_FINGERPRINT_PURPOSE), attempt.fingerprint, "sha256")
+
+    def _is_fingerprint_of(self, attempt: Attempt, stored: bytes) -> bool:
+        secrets = (self._master, *self._master.previous)
+        return any(hmac.compare_digest(stored, self._fingerprint(attempt, secret)) for secret in secrets)
 
     def _sealed(self, result: Any, attempt: Attempt) -> bytes:
         plain = msgspec.msgpack.encode(result)

@@ -1,0 +1,1 @@
+"""Passwords as their owners change them."""
