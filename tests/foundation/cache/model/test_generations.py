@@ -22,8 +22,8 @@ def test_no_answer_is_stale_in_random_orders_of_more(seed, report_search) -> Non
 
 @pytest.mark.drill
 def test_no_answer_is_stale_in_any_order_of_more(report_search) -> None:
-    searched = search_all(Generations(writers=3, readers=2))
-    report_search("generations, 3 writers and 2 readers", searched)
+    searched = search_all(Generations(writers=3, readers=3))
+    report_search("generations, 3 writers and 3 readers", searched)
     assert searched.way == ()
 
 
