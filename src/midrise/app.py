@@ -114,7 +114,11 @@ def create_application(settings: Settings, *, process: str) -> LivingApp:
             assembly=assembly,
         ),
         health=health,
-        starts=[database.nodes.start, *(start for part in assembly.built for start in part.start)],
+        starts=[
+            database.nodes.start,
+            *(start for part in assembly.built for start in part.start),
+            assembly.house.passwords.calibrate,
+        ],
         stops=[assembly.close, cache.close],
     )
 

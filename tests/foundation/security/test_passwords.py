@@ -2,11 +2,19 @@
 
 import secrets
 import unicodedata
+from types import SimpleNamespace
 
 import bcrypt
 import pytest
+from structlog.testing import capture_logs
 
-from midrise.foundation.security.passwords import BcryptPasswords, PasswordSettings, is_too_long
+from midrise.foundation.security import passwords as passwords_module
+from midrise.foundation.security.passwords import (
+    BcryptPasswords,
+    PasswordSettings,
+    fitting_cost,
+    is_too_long,
+)
 from midrise.foundation.security.secrets import MasterSecret
 
 pytestmark = pytest.mark.anyio
@@ -15,7 +23,7 @@ MASTER = MasterSecret.generate()
 
 
 def passwords_with(master: MasterSecret = MASTER, *, cost: int = 4) -> BcryptPasswords:
-    return BcryptPasswords(PasswordSettings(cost=cost, workers=2), master)
+    return BcryptPasswords(PasswordSettings(cost=cost, workers=1), master)
 
 
 @pytest.fixture
@@ -146,3 +154,32 @@ def count_rounds(monkeypatch) -> list[int]:
 )
 def test_length_is_counted_in_characters_after_composition(password, too_long):
     assert is_too_long(password) is too_long
+
+
+@pytest.mark.parametrize(
+    ("cost", "milliseconds", "fitting"),
+    [(12, 250, 12), (12, 62, 14), (12, 1000, 10), (4, 1, 12), (12, 0, 23), (4, 100_000, 4)],
+)
+def test_the_cost_that_fits_takes_a_quarter_of_a_second(cost, milliseconds, fitting):
+    assert fitting_cost(cost, milliseconds) == fitting
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "event"),
+    [
+        (99, "password.cost_does_not_fit"),
+        (100, "password.calibrated"),
+        (500, "password.calibrated"),
+        (501, "password.cost_does_not_fit"),
+    ],
+)
+async def test_a_cost_that_does_not_fit_the_machine_is_warned_of(monkeypatch, milliseconds, event):
+    moments = iter([0, milliseconds / 1000])
+    monkeypatch.setattr(passwords_module, "time", SimpleNamespace(thread_time=lambda: next(moments)))
+    with capture_logs() as lines:
+        passwords = passwords_with()
+        await passwords.calibrate()
+        await passwords.verify_nothing("")  # waits behind it where there is one thread
+        passwords.close()
+    (line,) = lines
+    assert (line["event"], line["cost"], line["milliseconds"]) == (event, 4, milliseconds)

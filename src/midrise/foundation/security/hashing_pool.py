@@ -46,6 +46,10 @@ class HashingPool:
 
         A caller that is cancelled gives its place back: at once if its work has not begun, else when it ends.
         """
+        return await asyncio.wrap_future(self.begin(work))
+
+    def begin(self, work: Callable[[], Result]) -> Future[Result]:
+        """The same for work that nobody need wait for. Raises `Unavailable` as well."""
         self._take_place()
         try:
             future = self._executor.submit(contextvars.copy_context().run, self._timed, work)
@@ -53,7 +57,7 @@ class HashingPool:
             self._free_place()
             raise Unavailable from error  # closed: the process is on its way out
         future.add_done_callback(self._free_place)
-        return await asyncio.wrap_future(future)
+        return future
 
     def close(self) -> None:
         """Take no more work and drop what has not begun. What runs is left to end."""

@@ -7,6 +7,8 @@ without it the stored hashes can't even be tried. What is stored is `v1$<id of t
 
 import base64
 import hmac
+import math
+import time
 import unicodedata
 from dataclasses import dataclass, field
 
@@ -21,6 +23,12 @@ MOST_CHARACTERS = 128
 _LARGEST_COMPOSITION = (
     4  # NFC makes one character of at most four (Unicode annex 15, maximum expansion factors)
 )
+
+SMALLEST_COST, LARGEST_COST = 4, 31  # bcrypt knows no others
+FEWEST_MILLISECONDS, MOST_MILLISECONDS = 100, 500
+"""A hash that is cheaper is cheap to guess at; one that is dearer keeps people waiting, and others busy."""
+_BEST_MILLISECONDS = 250
+_SHORTEST_MEASURED_MILLISECONDS = 0.1
 
 _FORMAT = "v1"
 _PURPOSE = "password pepper"
@@ -72,8 +80,25 @@ class BcryptPasswords:
         """Takes as long as a refusal by `verify`; for an account that does not exist or may not log in."""
         return await self._pool.run(lambda: self._verify_nothing(password))
 
+    async def calibrate(self) -> None:
+        """Measure beside everything else what a hash costs here, and log whether that is a fitting time."""
+        self._pool.begin(self._calibrate)
+
     def close(self) -> None:
         self._pool.close()
+
+    def _calibrate(self) -> None:
+        # By the time of the thread, not the clock: a busy machine is no slower machine.
+        started = time.thread_time()
+        self._hash("")
+        milliseconds = round((time.thread_time() - started) * 1000, 1)
+        if FEWEST_MILLISECONDS <= milliseconds <= MOST_MILLISECONDS:
+            log.info("password.calibrated", cost=self._cost, milliseconds=milliseconds)
+        else:
+            fitting = fitting_cost(self._cost, milliseconds)
+            log.warning(
+                "password.cost_does_not_fit", cost=self._cost, milliseconds=milliseconds, fitting_cost=fitting
+            )
 
     def _hash(self, password: str) -> str:
         hashed = bcrypt.hashpw(self._digest(password, self._secret_id), bcrypt.gensalt(self._cost))
@@ -108,6 +133,12 @@ class BcryptPasswords:
     def _digest(self, password: str, secret_id: str) -> bytes:
         text = normalize_password(password).encode("utf-8", "surrogatepass")
         return base64.b64encode(hmac.digest(self._peppers[secret_id], text, "sha384"))
+
+
+def fitting_cost(cost: int, milliseconds: float) -> int:
+    """The cost at which a hash takes about a quarter of a second, where it takes so long at this one."""
+    further = math.log2(_BEST_MILLISECONDS / max(milliseconds, _SHORTEST_MEASURED_MILLISECONDS))
+    return max(SMALLEST_COST, min(LARGEST_COST, cost + round(further)))
 
 
 def normalize_password(password: str) -> str:
