@@ -12,6 +12,7 @@ from uuid import UUID
 import asyncpg
 import bcrypt
 import httpx
+from calls import QUERY_BY_ID, QUERY_LIST
 from house import HASH_COST, House
 from redis.asyncio import Redis
 from sqlalchemy import bindparam, select
@@ -86,7 +87,7 @@ async def query_cpu_us(house: House, *, product_ids: Sequence[str], seconds: flo
     finally:
         for connection in connections:
             await connection.close()
-    return {"by id": by_id, "list": listed}
+    return {QUERY_BY_ID: by_id, QUERY_LIST: listed}
 
 
 async def cache_get_cpu_us(house: House, *, value_bytes: int, seconds: float) -> float:

@@ -13,13 +13,14 @@ from calls import Call, Goods
 from house import House
 from limits import cache_get_cpu_us, hash_cpu_us, query_cpu_us
 from load import Outcome, Place, run_load
-from processes import Cores, cpu_seconds, pss_bytes, rss_bytes
-from report import MEBIBYTE, Figures
+from processes import MEBIBYTE, Cores, cpu_seconds, memory_by_name, pss_bytes, rss_bytes
+from report import Figures
 
 Result = TypeVar("Result")
 
 WARM_UP_S = 0.5
 FILE_SIZES = (1_000, 12_000)
+VALUE_BYTES = 1000
 
 
 class Bench:
@@ -70,29 +71,29 @@ class Bench:
             self._load(call, ("127.0.0.1", self.house.port), [], seconds=WARM_UP_S)
             self._load(call, self.house.api_socket, [], seconds=WARM_UP_S)
 
-    def limits(self, goods: Goods, *, seconds: float) -> dict[str, float]:
-        """CPU of bare clients on the API server's core, in microseconds."""
+    def bare_clients(self, goods: Goods, *, seconds: float) -> dict[str, float]:
+        """CPU of one call of bare clients on the API server's core, in microseconds."""
         queries = self._on_server_core(
             lambda: uvloop.run(query_cpu_us(self.house, product_ids=goods.product_ids[:5000], seconds=seconds))
         )
-        get = self._on_server_core(
-            lambda: uvloop.run(cache_get_cpu_us(self.house, value_bytes=1000, seconds=seconds))
+        cache_get = self._on_server_core(
+            lambda: uvloop.run(cache_get_cpu_us(self.house, value_bytes=VALUE_BYTES, seconds=seconds))
         )
-        return queries | {"get": get}
+        return queries | {f"redis-py, a GET of {VALUE_BYTES:,} bytes": cache_get}
 
-    def serve_files(self, pid: int, place: Path, *, seconds: float) -> dict[str, float]:
+    def serve_files(self, pid: int, place: Path, *, rounds: int, seconds: float) -> dict[str, list[float]]:
         """CPU of nginx for a file, in microseconds, and files a second."""
         self.cores.pin(pid, self.cores.server)
-        found = {}
-        for size in FILE_SIZES:
+        found: dict[str, list[float]] = {}
+        for size in FILE_SIZES * rounds:
             request = f"GET /{size} HTTP/1.1\r\nHost: bare\r\n\r\n".encode()
-            before = cpu_seconds([pid])
             load = run_load(place, itertools.repeat(request), seconds=seconds, expected_status=200)
+            before = cpu_seconds([pid])
             outcome = uvloop.run(load)
-            self._note(f"nginx /{size}", outcome)
             cpu_us = (cpu_seconds([pid]) - before) / outcome.answers * 1e6
-            found[f"nginx, a file of {size:,} bytes, CPU µs"] = cpu_us
-            found[f"nginx, a file of {size:,} bytes, req/s"] = outcome.per_second
+            self._note(f"nginx /{size}", outcome)
+            found.setdefault(f"nginx, a file of {size:,} bytes, CPU µs", []).append(cpu_us)
+            found.setdefault(f"nginx, a file of {size:,} bytes, req/s", []).append(outcome.per_second)
         return found
 
     def profile(self, call: Call, folder: Path, *, seconds: float) -> Path:
@@ -109,8 +110,8 @@ class Bench:
 
     def memory_mib(self) -> dict[str, float]:
         """Of every process, and of all together."""
-        parts = {name: pss_bytes(pid) / MEBIBYTE for name, pid in self.house.pids().items()}
-        return parts | {"all but the supervisor": sum(parts.values())}
+        parts = {name: size / MEBIBYTE for name, size in memory_by_name(self.house.pids()).items()}
+        return parts | {"all together": sum(parts.values())}
 
     def memory_of_api_mib(self) -> dict[str, float]:
         pid = self._api["api.1"]

@@ -10,9 +10,7 @@ import json
 import subprocess
 import sys
 
-import psutil
-
-MEBIBYTE = 1 << 20
+from processes import MEBIBYTE, memory_by_name
 
 
 def main() -> None:
@@ -22,18 +20,10 @@ def main() -> None:
     if not answer.stdout:
         sys.exit(answer.stderr.strip())
     named = {process["name"]: process["pid"] for process in json.loads(answer.stdout)["processes"]}
-    (supervisor,) = {psutil.Process(pid).ppid() for pid in named.values()}
-    sizes = {name: _bytes(pid, children=True) for name, pid in named.items()}
-    sizes["supervisor"] = _bytes(supervisor, children=False)
+    sizes = memory_by_name(named)
     for name, size in sizes.items():
         print(f"{name:<24}{size / MEBIBYTE:8.0f} MiB")
     print(f"{'all':<24}{sum(sizes.values()) / MEBIBYTE:8.0f} MiB")
-
-
-def _bytes(pid: int, *, children: bool) -> int:
-    process = psutil.Process(pid)
-    family = [process, *(process.children(recursive=True) if children else [])]
-    return sum(int(each.memory_full_info().pss) for each in family)
 
 
 if __name__ == "__main__":

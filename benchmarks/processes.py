@@ -2,12 +2,14 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+MEBIBYTE = 1 << 20
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -33,6 +35,13 @@ def _thread_nanoseconds(pid: int) -> int:
         with suppress(OSError):  # one that has just ended
             total += int((thread / "schedstat").read_text().split()[0])
     return total
+
+
+def memory_by_name(pids: Mapping[str, int]) -> dict[str, int]:
+    """Bytes of each process of a topology with those it started, and of the supervisor of them all."""
+    (supervisor,) = {psutil.Process(pid).ppid() for pid in pids.values()}
+    sizes = {name: pss_bytes(pid) for name, pid in pids.items()}
+    return sizes | {"supervisor": pss_bytes(supervisor, children=False)}
 
 
 def pss_bytes(pid: int, *, children: bool = True) -> int:

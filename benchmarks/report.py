@@ -11,7 +11,7 @@ from calls import Call
 from rich.console import Console
 from rich.table import Table
 
-MEBIBYTE = 1 << 20
+MOST_GROWTH = 0.1
 
 
 @dataclass(slots=True)
@@ -49,48 +49,53 @@ class Figures:
 
 @dataclass(slots=True)
 class Report:
-    """All of one run."""
+    """All of one run. ``large_figures`` are those among many more products and users, if asked for."""
 
     conditions: dict[str, object]
+    calls: list[Call] = field(default_factory=list)
     figures: dict[str, Figures] = field(default_factory=dict)
+    large_figures: dict[str, Figures] = field(default_factory=dict)
     limits: dict[str, list[float]] = field(default_factory=dict)
     memory_mib: dict[str, float] = field(default_factory=dict)
     hit_rates: dict[str, float | None] = field(default_factory=dict)
 
-    def write(self, path: Path, calls: Sequence[Call]) -> None:
+    def write(self, path: Path) -> None:
         """As JSON, with every round of every figure."""
-        known = {call.name: call for call in calls}
-        rows = {
-            name: asdict(figures)
-            | {
-                "ratio": statistics.median(figures.ratios),
-                "at_most": figures.at_most(known[name]),
-                "met": statistics.median(figures.ratios) <= figures.at_most(known[name]),
-            }
-            for name, figures in self.figures.items()
-        }
         facts = {"machine": platform.machine(), "python": platform.python_version()} | self.conditions
         whole = {
             "conditions": facts,
-            "calls": rows,
+            "calls": self._rows(self.figures),
+            "calls_large": self._rows(self.large_figures),
             "limits": self.limits,
             "memory_mib": self.memory_mib,
             "hit_rates": self.hit_rates,
         }
         path.write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
 
-    def show(self, calls: Sequence[Call], console: Console) -> None:
-        """The table."""
-        console.print(_cpu_table(self, calls))
-        console.print(_speed_table(self, calls))
+    def show(self, console: Console) -> None:
+        """The tables."""
+        console.print(_cpu_table(self))
+        console.print(_speed_table(self))
+        if self.large_figures:
+            console.print(_growth_table(self))
         console.print(_limits_table(self))
 
+    def _rows(self, figures: dict[str, Figures]) -> dict[str, dict[str, object]]:
+        rows = {}
+        for call in self.calls:
+            if call.name in figures:
+                entry = figures[call.name]
+                ratio, at_most = statistics.median(entry.ratios), entry.at_most(call)
+                judged = {"ratio": ratio, "at_most": at_most, "met": ratio <= at_most}
+                rows[call.name] = asdict(entry) | judged
+        return rows
 
-def _cpu_table(report: Report, calls: Sequence[Call]) -> Table:
+
+def _cpu_table(report: Report) -> Table:
     table = Table(title="CPU of the API server for one request, over a bare answer of the same size", box=None)
     for heading in ("call", "bare µs", "API µs", "ratio", "at most", "met"):
         table.add_column(heading, justify="left" if heading == "call" else "right")
-    for call in calls:
+    for call in report.calls:
         figures = report.figures.get(call.name)
         if figures is None:
             table.add_row(call.name, "", "n/a", "", f"{call.target.bare_answers:g}", "")
@@ -107,7 +112,7 @@ def _cpu_table(report: Report, calls: Sequence[Call]) -> Table:
     return table
 
 
-def _speed_table(report: Report, calls: Sequence[Call]) -> Table:
+def _speed_table(report: Report) -> Table:
     table = Table(
         title="\nRequests a second and times in ms, one API server, and the gateway over all", box=None
     )
@@ -125,7 +130,7 @@ def _speed_table(report: Report, calls: Sequence[Call]) -> Table:
     )
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "call" else "right")
-    for call in calls:
+    for call in report.calls:
         figures = report.figures.get(call.name)
         if figures is None:
             continue
@@ -140,6 +145,24 @@ def _speed_table(report: Report, calls: Sequence[Call]) -> Table:
                 f"{statistics.median(each):.0f}"
                 for each in (figures.gateway_api_cpu_us, figures.gateway_cpu_us)
             ),
+        )
+    return table
+
+
+def _growth_table(report: Report) -> Table:
+    """How the cost of each call changes with what is stored, over the bare answers of its own rounds."""
+    table = Table(title="\nThe same ratios among 1,000,000 products and 100,000 users", box=None)
+    for heading in ("call", "ratio", "among many", "change", "within a tenth"):
+        table.add_column(heading, justify="left" if heading == "call" else "right")
+    for name, many in report.large_figures.items():
+        few = report.figures[name]
+        change = statistics.median(many.ratios) / statistics.median(few.ratios) - 1
+        table.add_row(
+            name,
+            spread(few.ratios, digits=1),
+            spread(many.ratios, digits=1),
+            f"{change:+.0%}",
+            "[green]yes[/]" if change <= MOST_GROWTH else "[red]no[/]",
         )
     return table
 

@@ -2,24 +2,28 @@
 
     make bench
     make bench BENCH=--quick
-    python benchmarks/speed.py --profile FOLDER      # needs py-spy
+    make bench BENCH=--large                        # and again with 1,000,000 products and 100,000 users
+    python benchmarks/speed.py --profile FOLDER     # needs py-spy
 
 It raises a Midrise of its own and leaves nothing behind but `benchmarks/results.json`. The API server has one
 core to itself and the client another, where the machine lets processes be kept on cores. Bare and real take
 turns in every round, so that what slows the machine slows both; medians over the rounds are shown, and what
-they spread over.
+they spread over. How long anything took fails nothing; an answer of another status than awaited does.
 """
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import httpx
-from calls import LIST, Goods, calls
-from house import House, raised, register
+from calls import Call, Goods, calls
+from filling import fill, fill_up
+from hit_rate import hit_rates
+from house import raised
 from limits import bare_server, file_server
 from measuring import FILE_SIZES, Bench
 from processes import Cores
@@ -27,33 +31,32 @@ from report import Figures, Report
 from rich.console import Console
 
 RESULTS = Path(__file__).with_name("results.json")
-ACCOUNTS = 16
 PROFILE_S = 10
 TABLE_COLUMNS = 132
 HINT = """
-To see where the time goes: pip install py-spy, then
-python benchmarks/speed.py --profile FOLDER (a file of stacks for each call, for any viewer of flame graphs)."""
+To see where the time goes: pip install py-spy, then python benchmarks/speed.py --profile FOLDER
+writes a file of stacks for each call, for any viewer of flame graphs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is measured."""
+    """How much is measured: rounds, and the seconds of each load in them."""
 
     rounds: int
     seconds: float
+    hit_rate_seconds: float
     products: int
+    large_products: int = 1_000_000
+    large_users: int = 100_000
 
 
-USUAL = Extent(rounds=7, seconds=0.7, products=100_000)
-QUICK = Extent(rounds=3, seconds=0.25, products=20_000)
+USUAL = Extent(rounds=7, seconds=0.7, hit_rate_seconds=5, products=100_000)
+QUICK = Extent(rounds=3, seconds=0.25, hit_rate_seconds=2, products=20_000)
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
-    arguments.add_argument("--only", default="", help="only calls whose name has this in it")
-    arguments.add_argument("--profile", type=Path, help="record stacks of each call here instead; needs py-spy")
-    given = arguments.parse_args()
+    given = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Stopped"))  # what was raised is lowered
     if given.profile and not shutil.which("py-spy"):
         sys.exit("py-spy is not on the PATH: pip install py-spy")
     console = Console(highlight=False)
@@ -61,47 +64,82 @@ def main() -> None:
     extent, cores = QUICK if given.quick else USUAL, Cores()
     with tempfile.TemporaryDirectory(prefix="midrise-bench-") as name, raised() as house:
         folder = Path(name)
-        goods = fill(house, extent.products)
         with bare_server(folder) as bare:
             bench = Bench(house, bare, cores=cores)
+            idle_mib = bench.memory_mib()
+            goods = fill(house, extent.products)
             if given.profile:
                 record(bench, goods, given.profile, only=given.only)
             else:
-                report = run(bench, goods, extent, folder=folder, only=given.only, console=console)
-                report.write(RESULTS, calls(goods))
+                report = Report({"cores": cores.describe(), "extent": asdict(extent)})
+                report.memory_mib = {f"at idle: {name}": size for name, size in idle_mib.items()}
+                run(bench, goods, extent, folder=folder, only=given.only, report=report, console=console)
+                if given.large:
+                    run_large(bench, goods, extent, only=given.only, report=report, console=console)
+                report.show(console)
+                report.write(RESULTS)
                 console.print(f"\n{RESULTS} has every round.{HINT}", markup=False)
     if bench.unexpected:
         sys.exit(f"Answers of another status than awaited: {dict(bench.unexpected)}")
 
 
-def run(bench: Bench, goods: Goods, extent: Extent, *, folder: Path, only: str, console: Console) -> Report:
-    """Measure everything and show it."""
-    report = Report({"cores": bench.cores.describe(), "extent": asdict(extent)})
-    report.memory_mib = {f"at idle: {name}": size for name, size in bench.memory_mib().items()}
-    every = calls(goods)
-    wanted = [call for call in every if only in call.name]
+def run(
+    bench: Bench, goods: Goods, extent: Extent, *, folder: Path, only: str, report: Report, console: Console
+) -> None:
+    """Measure calls, limits, hit rates and memory."""
+    report.calls = [call for call in calls(goods) if only in call.name]
     console.print(
         f"{extent.rounds} rounds, {extent.products:,} products, 32 connections; {bench.cores.describe()}"
     )
-    bench.warm_up(wanted)
     with file_server(folder, FILE_SIZES) as files:
-        for number in range(1, extent.rounds + 1):
-            limits = bench.limits(goods, seconds=extent.seconds)
-            named = limits_in_words(limits) | bench.serve_files(*files, seconds=extent.seconds)
-            for name, value in named.items():
-                report.limits.setdefault(name, []).append(value)
-            for call in wanted:
-                figures = report.figures.get(call.name) or Figures()
-                if bench.measure(call, figures, seconds=extent.seconds):
-                    report.figures[call.name] = figures
-                    if call.target.query:
-                        figures.query_cpu_us.append(limits[call.target.query])
-            console.print(f"round {number} of {extent.rounds} is done", style="dim")
-    report.memory_mib |= {
-        f"of api.1 after load, {what}": size for what, size in bench.memory_of_api_mib().items()
-    }
-    report.show(wanted, console)
-    return report
+        for name, value in bench.serve_files(*files, rounds=extent.rounds, seconds=extent.seconds).items():
+            report.limits[name] = value
+    measure(bench, goods, report.calls, extent, figures=report.figures, limits=report.limits, console=console)
+    after = bench.memory_of_api_mib()
+    report.memory_mib |= {f"of api.1 after load, {what}": size for what, size in after.items()}
+    if not only:
+        report.hit_rates = hit_rates(
+            bench.house,
+            goods.product_ids,
+            token=goods.administrator_token,
+            seconds=extent.hit_rate_seconds,
+        )
+
+
+def run_large(
+    bench: Bench, goods: Goods, extent: Extent, *, only: str, report: Report, console: Console
+) -> None:
+    """Measure the calls again among many more products and users."""
+    console.print(f"Filling up to {extent.large_products:,} products and {extent.large_users:,} users")
+    more = extent.large_products - extent.products
+    crowd = fill_up(bench.house, goods, products=more, users=extent.large_users)
+    wanted = [call for call in calls(crowd) if only in call.name]
+    measure(bench, crowd, wanted, extent, figures=report.large_figures, limits={}, console=console)
+
+
+def measure(
+    bench: Bench,
+    goods: Goods,
+    wanted: Sequence[Call],
+    extent: Extent,
+    *,
+    figures: dict[str, Figures],
+    limits: dict[str, list[float]],
+    console: Console,
+) -> None:
+    """Every call in every round, in turns with what it is held against."""
+    bench.warm_up(wanted)
+    for number in range(1, extent.rounds + 1):
+        bare = bench.bare_clients(goods, seconds=extent.seconds)
+        for name, cpu_us in bare.items():
+            limits.setdefault(f"bare {name}, CPU µs", []).append(cpu_us)
+        for call in wanted:
+            entry = figures.get(call.name) or Figures()
+            if bench.measure(call, entry, seconds=extent.seconds):
+                figures[call.name] = entry
+                if call.target.query:
+                    entry.query_cpu_us.append(bare[call.target.query])
+        console.print(f"round {number} of {extent.rounds} is done", style="dim")
 
 
 def record(bench: Bench, goods: Goods, folder: Path, *, only: str) -> None:
@@ -113,31 +151,13 @@ def record(bench: Bench, goods: Goods, folder: Path, *, only: str) -> None:
         print(bench.profile(call, folder, seconds=PROFILE_S))
 
 
-def limits_in_words(limits: dict[str, float]) -> dict[str, float]:
-    return {
-        "bare asyncpg, a product by id, CPU µs": limits["by id"],
-        "bare asyncpg, a list of 20 by price, CPU µs": limits["list"],
-        "bare redis-py, a GET of 1,000 bytes, CPU µs": limits["get"],
-    }
-
-
-def fill(house: House, products: int) -> Goods:
-    """Make products and accounts, and log in."""
-    house.midrise("seed", "--demo", str(products))
-    emails = register(house, ACCOUNTS)
-    ids = house.sql("SELECT id FROM products WHERE status = 'active' ORDER BY md5(id::text)")
-
-    def list_tag() -> str | None:
-        tag: str | None = httpx.get(f"{house.url}{LIST}", timeout=60).headers.get("etag")
-        return tag
-
-    return Goods(
-        product_ids=[str(row[0]) for row in ids],
-        emails=emails,
-        token=house.token(emails[0]),
-        administrator_token=house.token(),
-        list_tag=list_tag,
-    )
+def _arguments() -> argparse.Namespace:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
+    arguments.add_argument("--large", action="store_true", help="again with 1,000,000 products, 100,000 users")
+    arguments.add_argument("--only", default="", help="only calls whose name has this in it")
+    arguments.add_argument("--profile", type=Path, help="record stacks of each call here instead; needs py-spy")
+    return arguments.parse_args()
 
 
 if __name__ == "__main__":
