@@ -4,7 +4,6 @@ A cache may vanish, hang or talk nonsense at any moment. To a caller all of thes
 `CacheUnavailable`, and after the first the others learn it at once instead of waiting as well.
 """
 
-import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
@@ -14,12 +13,11 @@ from typing import Any
 import structlog
 from redis.exceptions import NoScriptError, RedisError
 
-from midrise.foundation.cache.connection import open_connections
+from midrise.foundation.cache.connection import open_source
 from midrise.foundation.cache.settings import CacheSettings
+from midrise.foundation.cache.shared_connection import Argument, SharedConnection
 
 log = structlog.get_logger()
-
-Argument = bytes | str | int | float
 
 
 class CacheUnavailable(Exception):
@@ -44,9 +42,10 @@ class ValkeyCache:
 
     def __init__(self, settings: CacheSettings) -> None:
         self._settings = settings
-        self._connections = open_connections(settings)
-        self._client = self._connections[0]
-        self._places = asyncio.Semaphore(settings.most_connections)
+        self._source = open_source(settings)
+        self._shared = SharedConnection(
+            self._source.make_connection, budget_seconds=settings.call_budget_seconds
+        )
         self._is_away = False
         self._resting_until = 0.0
 
@@ -55,8 +54,13 @@ class ValkeyCache:
         """Whether the last call that reached for the cache failed."""
         return self._is_away
 
+    @property
+    def server_id(self) -> str | None:
+        """Which server answers, by its run id; None while there is no connection."""
+        return self._shared.server_id
+
     async def execute(self, *command: Argument) -> Any:
-        """Run one command and return its answer as redis-py reads it; texts are bytes."""
+        """Run one command and return its answer; texts are bytes."""
         self._refuse_while_resting()
         return await self._call(*command)
 
@@ -71,7 +75,7 @@ class ValkeyCache:
     async def ping(self) -> None:
         """Ask whether it is there, also while it is left alone; a good answer ends that at once."""
         answer = await self._call("PING")
-        if answer is not True:
+        if answer != b"PONG":
             raise self.distrust(answer)
 
     def distrust(self, answer: object) -> CacheUnavailable:
@@ -80,8 +84,8 @@ class ValkeyCache:
         return CacheUnavailable("The cache gave an answer that makes no sense")
 
     async def close(self) -> None:
-        for connection in self._connections:
-            await connection.aclose()
+        await self._shared.close()
+        await self._source.close()
 
     def _refuse_while_resting(self) -> None:
         if not self._is_away:
@@ -94,8 +98,7 @@ class ValkeyCache:
 
     async def _call(self, *command: Argument) -> Any:
         try:
-            async with asyncio.timeout(self._settings.call_budget_seconds), self._places:
-                answer = await self._client.execute_command(*command)
+            answer = await self._shared.call(*command)
         except NoScriptError:
             raise
         except (RedisError, OSError, TimeoutError) as error:

@@ -1,9 +1,9 @@
 """Connections to the cache, made by redis-py: one server by socket, TCP or TLS, or the primary by sentinels."""
 
 from collections.abc import Awaitable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from redis.asyncio import Redis, Sentinel
+from redis.asyncio import Sentinel
 from redis.asyncio.connection import (
     Connection,
     ConnectionPool,
@@ -15,24 +15,39 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from midrise.foundation.cache.settings import CacheSettings
+from midrise.foundation.cache.shared_connection import RedisConnection
 
 
-class CacheConnections(Protocol):
-    """What the client needs of redis-py."""
+class ConnectionSource:
+    """Makes connections to the server, or to whichever the sentinels call the primary."""
 
-    def execute_command(self, *command: bytes | str | float) -> Awaitable[Any]: ...
+    def __init__(self, pool: ConnectionPool, *clients: "_Closable") -> None:
+        self._pool = pool
+        self._clients = clients
 
-    async def aclose(self) -> None: ...
+    def make_connection(self) -> RedisConnection:
+        """A new connection, not opened yet."""
+        # redis-py leaves this method without annotations.
+        return cast("RedisConnection", self._pool.make_connection())  # type: ignore[no-untyped-call]
+
+    async def close(self) -> None:
+        for client in self._clients:
+            await client.aclose()
 
 
-def open_connections(settings: CacheSettings) -> tuple[CacheConnections, ...]:
-    """The client for commands, and behind it whatever else is to be closed. Connects when first used."""
+def open_source(settings: CacheSettings) -> ConnectionSource:
+    """Where connections come from; nothing is connected to before one is opened."""
     if settings.endpoint.service_name is None:
-        return (_to_server(settings),)
+        pool = _to_server(settings)
+        return ConnectionSource(pool, pool)
     return _to_primary(settings)
 
 
-def _to_server(settings: CacheSettings) -> Redis:
+class _Closable(Protocol):
+    def aclose(self) -> Awaitable[None]: ...
+
+
+def _to_server(settings: CacheSettings) -> ConnectionPool:
     endpoint = settings.endpoint
     options = _options(settings)
     if endpoint.socket_path is not None:
@@ -42,11 +57,10 @@ def _to_server(settings: CacheSettings) -> Redis:
         options |= {"connection_class": Connection, "host": host, "port": port}
     if endpoint.tls:
         options |= {"connection_class": SSLConnection, **_tls_options(settings)}
-    pool = ConnectionPool(max_connections=settings.most_connections, **options)
-    return Redis.from_pool(pool)
+    return ConnectionPool(**options)
 
 
-def _to_primary(settings: CacheSettings) -> tuple[CacheConnections, ...]:
+def _to_primary(settings: CacheSettings) -> ConnectionSource:
     endpoint = settings.endpoint
     tls = {"ssl": True, **_tls_options(settings)} if endpoint.tls else {}
     sentinel_options = _shared_options(settings) | {
@@ -55,10 +69,8 @@ def _to_primary(settings: CacheSettings) -> tuple[CacheConnections, ...]:
     }
     # redis-py leaves this constructor without annotations.
     sentinels = Sentinel(endpoint.addresses, sentinel_kwargs=sentinel_options | tls)  # type: ignore[no-untyped-call]
-    primary = sentinels.master_for(
-        endpoint.service_name or "", max_connections=settings.most_connections, **_options(settings), **tls
-    )
-    return primary, sentinels
+    primary = sentinels.master_for(endpoint.service_name or "", **_options(settings), **tls)
+    return ConnectionSource(primary.connection_pool, primary, sentinels)
 
 
 def _options(settings: CacheSettings) -> dict[str, Any]:
@@ -79,8 +91,7 @@ def _shared_options(settings: CacheSettings) -> dict[str, Any]:
         "socket_connect_timeout": settings.connect_budget_seconds,
         # The client bounds the whole call, so a timer for each read would be a second one.
         "socket_timeout": None,
-        # A connection that the server closed while it was idle is opened again, once; nothing else is repeated.
-        "retry": Retry(NoBackoff(), 1, supported_errors=(RedisConnectionError,)),
+        "retry": Retry(NoBackoff(), 0, supported_errors=(RedisConnectionError,)),
     }
 
 

@@ -10,8 +10,7 @@ class CacheSettings:
     """Where the cache is, who we are to it, and how long a request may wait for it.
 
     `call_budget_seconds` bounds a whole call, connecting included. After a failure the cache is left alone for
-    `rest_seconds`; then one call tries again while the others go on without it. `most_connections` bounds the
-    calls that are under way at once; further ones wait within their budget.
+    `rest_seconds`; then one call tries again while the others go on without it.
     """
 
     endpoint: CacheEndpoint
@@ -19,4 +18,3 @@ class CacheSettings:
     connect_budget_seconds: float = 0.1
     call_budget_seconds: float = 0.2
     rest_seconds: float = 0.5
-    most_connections: int = 64

@@ -1,0 +1,247 @@
+"""One connection that all requests of a process share: what they ask in one turn of the event loop is written
+at once, and answers are given out in the order they come.
+
+redis-py opens the connection (TLS, authentication, sentinels, database). Taking one of its pool for every call
+costs ten times what a call costs here: docs/decisions/0005-redis-py.md has the figures.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import hiredis
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError
+
+Argument = bytes | str | int | float
+
+MOST_WAITING = 20_000
+"""Calls that may be under way: more would only be answered too late."""
+
+
+class RedisConnection(Protocol):
+    """What is used of redis-py's connections."""
+
+    async def connect(self) -> None: ...
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None: ...  # noqa: FBT001, FBT002
+
+    async def read_response(self, *, timeout: float | None = None) -> Any: ...  # noqa: ASYNC109  its own name
+
+    async def disconnect(self, nowait: bool = False) -> None: ...  # noqa: FBT001, FBT002
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    packed: bytes
+    deadline: float
+    answer: "asyncio.Future[Any]"
+    is_repeated: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class _Line:
+    """One connection while it lasts."""
+
+    connection: RedisConnection
+    server_id: str
+    waiting: "deque[_Call]" = field(default_factory=deque)
+    tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
+
+
+class SharedConnection:
+    """Calls on one connection, opened when first needed, and again after it broke.
+
+    A call that met the end of its connection is sent once more: whatever is sent must bear being done twice.
+    """
+
+    def __init__(self, make_connection: Callable[[], RedisConnection], *, budget_seconds: float) -> None:
+        self._make_connection = make_connection
+        self._budget_seconds = budget_seconds
+        self._line: _Line | None = None
+        self._opening: asyncio.Task[None] | None = None
+        self._unsent: deque[_Call] = deque()
+        self._is_flushing = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def server_id(self) -> str | None:
+        """The run id of the server at the other end, which is another one after a restart or a failover; None
+        while there is no connection."""
+        return self._line.server_id if self._line else None
+
+    def call(self, *command: Argument) -> "asyncio.Future[Any]":
+        """The answer to come. It raises redis-py's errors, `OSError`, and `TimeoutError` after the budget."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        if self._count_waiting() >= MOST_WAITING:
+            answer.set_exception(RedisConnectionError("Too many calls wait for the cache"))
+            return answer
+        self._unsent.append(_Call(_pack(*command), loop.time() + self._budget_seconds, answer))
+        self._send_soon(loop)
+        return answer
+
+    async def close(self) -> None:
+        """Close the connection; calls under way fail."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.cancel()
+            await asyncio.gather(opening, return_exceptions=True)
+        line = self._line
+        self._fail(RedisConnectionError("The connection to the cache was closed"), repeat=False)
+        if line is not None:
+            await asyncio.gather(*line.tasks, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _count_waiting(self) -> int:
+        return len(self._unsent) + (len(self._line.waiting) if self._line else 0)
+
+    def _send_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._timer is None:
+            self._timer = loop.call_later(self._budget_seconds, self._look_for_late)
+        if self._line is None:
+            if self._opening is None:
+                self._opening = loop.create_task(self._open())
+        elif not self._is_flushing:
+            self._is_flushing = True
+            loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._is_flushing = False
+        line = self._line
+        if line is None or not self._unsent:
+            return
+        packed = b"".join([call.packed for call in self._unsent])
+        line.waiting.extend(self._unsent)
+        self._unsent.clear()
+        self._run(line, self._write(line, packed))
+
+    def _run(self, line: _Line, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        line.tasks.add(task)
+        task.add_done_callback(line.tasks.discard)
+
+    async def _open(self) -> None:
+        connection = self._make_connection()
+        try:
+            await connection.connect()
+            await connection.send_packed_command(_pack("INFO", "server"), check_health=False)
+            described = await connection.read_response(timeout=math.inf)
+        except (RedisError, OSError) as error:
+            self._opening = None
+            await _hang_up(connection)
+            self._fail(error, repeat=False)
+            return
+        self._opening = None
+        self._line = line = _Line(connection, _run_id(described))
+        self._run(line, self._read(line))
+        self._flush()
+
+    async def _write(self, line: _Line, packed: bytes) -> None:
+        try:
+            await line.connection.send_packed_command(packed, check_health=False)
+        except (RedisError, OSError) as error:
+            self._break(line, error)
+
+    async def _read(self, line: _Line) -> None:
+        try:
+            while True:
+                try:
+                    answer = await line.connection.read_response(timeout=math.inf)
+                except ResponseError as refused:
+                    _next(line).set_exception(refused)
+                else:
+                    _next(line).set_result(answer)
+        except (RedisError, OSError) as error:
+            self._break(line, error)
+        finally:
+            await _hang_up(line.connection)
+
+    def _break(self, line: _Line, error: Exception) -> None:
+        if self._line is line:
+            self._fail(error, repeat=isinstance(error, RedisConnectionError | ConnectionError))
+
+    def _fail(self, error: Exception, *, repeat: bool) -> None:
+        """The connection is of no use any more; nobody waits longer for it."""
+        line, self._line = self._line, None
+        calls = [*(line.waiting if line else ()), *self._unsent]
+        self._unsent.clear()
+        for call in calls:
+            if repeat and not call.is_repeated:
+                call.is_repeated = True
+                self._unsent.append(call)
+            elif not call.answer.done():
+                call.answer.set_exception(error)
+        if line is not None:
+            # The reader may be who found out: it ends by itself.
+            for task in line.tasks - {_current_task()}:
+                task.cancel()
+        if self._unsent:
+            self._send_soon(asyncio.get_running_loop())
+
+    def _look_for_late(self) -> None:
+        """One timer for all: the oldest call tells whether the server keeps up."""
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        waiting = self._line.waiting if self._line and self._line.waiting else self._unsent
+        if not waiting:
+            return
+        if waiting[0].deadline > loop.time():
+            self._timer = loop.call_at(waiting[0].deadline, self._look_for_late)
+            return
+        if self._opening is not None:
+            self._opening.cancel()
+            self._opening = None
+        self._fail(TimeoutError("The cache did not answer in time"), repeat=False)
+
+
+def _current_task() -> "asyncio.Task[Any] | None":
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+def _pack(*command: Argument) -> bytes:
+    # hiredis' stub knows tuples of one member only.
+    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]
+    return packed
+
+
+class _Discarded:
+    """Takes the answer to a call whose caller went away."""
+
+    def set_result(self, answer: Any) -> None: ...
+
+    def set_exception(self, error: Exception) -> None: ...
+
+
+_DISCARDED = _Discarded()
+
+
+def _next(line: _Line) -> "asyncio.Future[Any] | _Discarded":
+    if not line.waiting:
+        raise RedisConnectionError("The cache answers what nobody asked")
+    call = line.waiting.popleft()
+    return _DISCARDED if call.answer.done() else call.answer
+
+
+def _run_id(described: Any) -> str:
+    if isinstance(described, bytes):
+        for entry in described.splitlines():
+            name, _, value = entry.partition(b":")
+            if name == b"run_id":
+                return value.decode("ascii", "replace")
+    return ""
+
+
+async def _hang_up(connection: RedisConnection) -> None:
+    try:
+        await connection.disconnect(nowait=True)
+    except (RedisError, OSError):
+        return
