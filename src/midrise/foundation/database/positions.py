@@ -52,12 +52,22 @@ class Consistency:
     """What one request may not fall behind, and how far it has come.
 
     ``required`` is None for a client that said nothing; ``known_caller`` is set where that client may have
-    written before, so that only the primary will do.
+    written before, so that only the primary will do. ``xmin`` and ``next_xid`` tell what its reads have seen.
     """
 
     required: Position | None = None
     known_caller: bool = False
     reached: Position | None = None
+    xmin: int | None = None
+    next_xid: int | None = None
+
+    def note_snapshot(self, xmin: int, *, next_xid: int | None) -> None:
+        """Something was read: every transaction below ``xmin`` had ended before.
+
+        ``next_xid`` is above every transaction that had begun to write before; a replica can't tell.
+        """
+        self.xmin = xmin if self.xmin is None else min(self.xmin, xmin)
+        self.next_xid = next_xid if self.next_xid is None else self.next_xid
 
     def note(self, position: Position) -> None:
         """Something of that place was seen or written."""

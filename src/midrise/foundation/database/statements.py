@@ -7,10 +7,24 @@ parameter. Values are always bound, never pasted: there is no SQL injection to l
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import BigInteger, ClauseElement, Select, case, cast, func, select, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ClauseElement,
+    Insert,
+    Select,
+    literal_column,
+    select,
+    text,
+    true,
+)
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 
 PLACE = "place__"
+XMIN = "xmin__"
+NEXT_XID = "next_xid__"
+FOUND = "found__"
+XID = "xid__"
 
 _DIALECT = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves dialects untyped
 
@@ -21,14 +35,16 @@ class Statement:
     Parameters are `bindparam`s; literals in the statement keep the value they were built with.
     """
 
-    __slots__ = ("_fixed", "_names", "placed_sql", "sql")
+    __slots__ = ("_fixed", "_names", "placed_sql", "sql", "xid_sql")
 
     def __init__(self, clause: ClauseElement) -> None:
         compiled = clause.compile(dialect=_DIALECT)
         self.sql = str(compiled)
         self.placed_sql = _placed(clause)
-        """The same with a column more, `PLACE`: how far the database had come when it answered; None where
-        that can't be asked beside."""
+        """The same with what its snapshot saw (`PLACE`, `XMIN`, `NEXT_XID`) on every row; where nothing is
+        found there is one row, without `FOUND`. None for what is no query."""
+        self.xid_sql = _with_xid(clause)
+        """The same with the id of its transaction (`XID`) on the row; None where that can't be asked beside."""
         self._names: tuple[str, ...] = tuple(getattr(compiled, "positiontup", None) or ())
         self._fixed: Mapping[str, Any] = {
             name: bind.value
@@ -45,20 +61,53 @@ class Statement:
         return f"<Statement {self.sql}>"
 
 
-def present_lsn() -> Any:
-    """The byte of the log that the asking statement can see up to, as a number.
+# The byte of the log that the asking statement can see up to, as a number. On the primary that is where the log
+# ends now, behind everything that the statement's snapshot holds.
+_LSN = """
+pg_wal_lsn_diff(
+    CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END, '0/0'
+)::bigint
+"""
 
-    On the primary that is where the log ends now, behind everything that the statement's snapshot holds.
-    """
-    place = case(
-        (func.pg_is_in_recovery(), func.pg_last_wal_replay_lsn()), else_=func.pg_current_wal_insert_lsn()
+
+def present_lsn() -> Any:
+    """The byte of the log that the asking statement can see up to, as a number."""
+    return literal_column(_LSN, BigInteger)
+
+
+def current_xid() -> Any:
+    """The id of the asking transaction, as a number; a transaction that has none gets one."""
+    return literal_column("pg_current_xact_id()::text::bigint", BigInteger)
+
+
+# A number above every transaction id that was given out when it was asked for. The snapshot's own xmax is not: it
+# is above the ids of transactions that have ended, and one that is under way may have it. What `age` counts from
+# is the next id to be given out. A replica knows nothing of the primary's.
+_NEXT_XID = """
+CASE WHEN pg_is_in_recovery() THEN NULL
+ELSE pg_snapshot_xmax(value)::text::bigint + age(pg_snapshot_xmax(value)::xid) END
+"""
+_SEEN = (
+    select(
+        present_lsn().label(PLACE),
+        literal_column("pg_snapshot_xmin(value)::text::bigint", BigInteger).label(XMIN),
+        literal_column(_NEXT_XID, BigInteger).label(NEXT_XID),
     )
-    return cast(func.pg_wal_lsn_diff(place, text("'0/0'::pg_lsn")), BigInteger)
+    .select_from(text("pg_current_snapshot() AS snapshot(value)"))
+    .subquery("seen")
+)
 
 
 def _placed(clause: ClauseElement) -> str | None:
     if not isinstance(clause, Select):
         return None
-    # As a subquery of its own it is run once a statement, not once a row.
-    with_place = clause.add_columns(select(present_lsn()).scalar_subquery().label(PLACE))
-    return str(with_place.compile(dialect=_DIALECT))
+    found = clause.add_columns(literal_column("true", Boolean).label(FOUND)).subquery("answer")
+    joined = select(found, _SEEN).select_from(_SEEN.outerjoin(found, true()))
+    return str(joined.compile(dialect=_DIALECT))
+
+
+def _with_xid(clause: ClauseElement) -> str | None:
+    if not isinstance(clause, Insert) or clause.select is not None:
+        return None
+    returning = clause.returning(current_xid().label(XID))
+    return str(returning.compile(dialect=_DIALECT))

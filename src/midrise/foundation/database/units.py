@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import asyncpg
+from sqlalchemy import select
 
 from midrise.foundation.database.errors import (
     CONNECTION_TROUBLE,
@@ -19,11 +20,13 @@ from midrise.foundation.database.errors import (
     tells_of_lost_primary,
     told_or_raised,
 )
-from midrise.foundation.database.nodes import PRESENT_LSN, Node, Nodes
-from midrise.foundation.database.positions import NOWHERE, Consistency, Position, consistency
-from midrise.foundation.database.statements import PLACE, Statement
+from midrise.foundation.database.nodes import Node, Nodes
+from midrise.foundation.database.positions import NOWHERE, Position, consistency
+from midrise.foundation.database.statements import FOUND, NEXT_XID, PLACE, XID, XMIN, Statement, current_xid
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.observability.metrics import READS
+
+_TRANSACTION_ID = Statement(select(current_xid()))
 
 AfterCommit = Callable[[], Awaitable[None]]
 
@@ -86,20 +89,26 @@ class ReadUnit:
 
     async def _run_once(self, method: str, statement: Statement, arguments: list[object]) -> Any:
         connection = self._connection or await self._connect()
-        place = self._tracked()
-        sql = statement.placed_sql if place and statement.placed_sql else statement.sql
+        request = consistency.get()
+        is_placed = request is not None and statement.placed_sql is not None
+        sql = statement.placed_sql if is_placed and statement.placed_sql else statement.sql
         answer = await getattr(connection, method)(sql, *arguments)
         if self._as_primary and self._node is not self._nodes.primary:
             raise OldPrimary
-        if place is None or self._node is None:
+        if request is None or not is_placed or self._node is None:
             return answer
-        position = self._node.place(await _lsn_of(answer, connection), connection)
-        wanted = place.needed or self._wanted
+        first = answer[0] if method == "fetch" else answer
+        position = self._node.place(first[PLACE], connection)
+        wanted = request.needed or self._wanted
         if not self._as_primary and wanted and not (position and position.covers(wanted)):
             # A replica that crashed may come back further behind than it was when it was chosen.
             raise _FellBehind
-        place.note(position or NOWHERE)
-        return answer
+        if self._nodes.replicas:
+            request.note(position or NOWHERE)
+        request.note_snapshot(first[XMIN], next_xid=first[NEXT_XID])
+        if first[FOUND]:
+            return answer
+        return [] if method == "fetch" else None
 
     async def _connect(self) -> Any:
         if self._node is None:
@@ -127,9 +136,6 @@ class ReadUnit:
             node.distrust()
         self._node = await self._nodes.find_primary()
 
-    def _tracked(self) -> Consistency | None:
-        return consistency.get() if self._nodes.replicas else None
-
 
 class WriteUnit(ReadUnit):
     """One transaction on the primary: all of it, or nothing."""
@@ -137,6 +143,7 @@ class WriteUnit(ReadUnit):
     def __init__(self, connection: Any, constraint_errors: ConstraintErrors) -> None:
         self._constraint_errors = constraint_errors
         self._connection = connection
+        self._xid: int | None = None
         self.after: list[AfterCommit] = []
         self.marked: set[str] = set()
 
@@ -146,9 +153,17 @@ class WriteUnit(ReadUnit):
 
     async def execute(self, statement: Statement, **values: object) -> int:
         """Run a change; the number of rows that it touched."""
+        if statement.xid_sql is not None and self._xid is None:
+            return 0 if await self.row(statement, **values) is None else 1
         status: str = await self._run("execute", statement, values)
         count = status.rpartition(" ")[2]
         return int(count) if count.isdigit() else 0
+
+    async def transaction_id(self) -> int:
+        """The id that PostgreSQL knows this transaction by; it gets one now if it has written nothing yet."""
+        xid = self._xid if self._xid is not None else int(await self.value(_TRANSACTION_ID))
+        self._xid = xid
+        return xid
 
     async def copy(self, table: str, *, columns: Sequence[str], records: Any) -> int:
         """Load rows (tuples, in an iterable or an async iterable) by COPY; their number."""
@@ -180,21 +195,16 @@ class WriteUnit(ReadUnit):
         """The connection belongs to the transaction, which gives it back."""
 
     async def _run(self, method: str, statement: Statement, values: Mapping[str, object]) -> Any:
+        is_asked = method == "fetchrow" and self._xid is None and statement.xid_sql is not None
+        sql = statement.xid_sql if is_asked and statement.xid_sql else statement.sql
         try:
-            return await getattr(self._connection, method)(statement.sql, *statement.arguments(values))
+            answer = await getattr(self._connection, method)(sql, *statement.arguments(values))
         except (asyncpg.PostgresError, *CONNECTION_TROUBLE) as trouble:
             raise told_or_raised(trouble, self._constraint_errors) from trouble
+        if is_asked and answer is not None:
+            self._xid = answer[XID]
+        return answer
 
 
 class _FellBehind(Exception):
     """A replica answered from an older state than it had."""
-
-
-async def _lsn_of(answer: Any, connection: Any) -> int:
-    first = answer[0] if isinstance(answer, list) and answer else answer
-    if first and PLACE in first.keys():  # noqa: SIM118  `in` on a record looks at its values
-        lsn: int = first[PLACE]
-    else:
-        # An empty answer shows a state as well: that nothing was there.
-        lsn = await connection.fetchval(PRESENT_LSN.sql)
-    return lsn
