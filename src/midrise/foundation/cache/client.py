@@ -78,6 +78,14 @@ class ValkeyCache:
         if answer != b"PONG":
             raise self.distrust(answer)
 
+    async def check(self) -> bool:
+        """Whether it answers."""
+        try:
+            await self.ping()
+        except CacheUnavailable:
+            return False
+        return True
+
     def distrust(self, answer: object) -> CacheUnavailable:
         """The error to raise for an answer that makes no sense; the cache is left alone for a while."""
         self._rest(reason=f"unexpected answer of type {type(answer).__name__}")

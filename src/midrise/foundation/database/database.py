@@ -8,6 +8,7 @@ import asyncpg
 import structlog
 from sqlalchemy import literal, select
 
+from midrise.foundation.database.cache_switch import CacheSwitch, Marking
 from midrise.foundation.database.errors import (
     CONNECTION_TROUBLE,
     REPEATABLE_TROUBLE,
@@ -40,9 +41,11 @@ class Database:
         *,
         nodes: Nodes,
         constraint_errors: ConstraintErrors,
+        marking: Marking | None = None,
         attempts: AttemptRecords | None = None,
     ) -> None:
         self._attempts = attempts
+        self._marking = marking
         self.nodes = nodes
         self._constraint_errors = constraint_errors
 
@@ -51,7 +54,12 @@ class Database:
         cls, settings: PoolSettings, *, constraint_errors: ConstraintErrors | None = None
     ) -> Self:
         """A database without replicas, for commands; of several hosts that its URL names, the primary."""
-        return cls(nodes=Nodes.of(settings, reading=settings), constraint_errors=constraint_errors or {})
+        nodes = Nodes.of(settings, reading=settings)
+        return cls(
+            nodes=nodes,
+            constraint_errors=constraint_errors or {},
+            marking=Marking(CacheSwitch(nodes, None), None),
+        )
 
     @asynccontextmanager
     async def read(self, *, may_lag: bool = False) -> AsyncIterator[ReadUnit]:
@@ -79,6 +87,7 @@ class Database:
             unit = WriteUnit(connection, self._constraint_errors)
             try:
                 yield unit
+                await self._mark(unit)
             except BaseException:
                 await _roll_back(transaction)
                 raise
@@ -126,6 +135,8 @@ class Database:
             await unit.value(_PROBE)
 
     async def close(self) -> None:
+        if self._marking is not None:
+            await self._marking.close()
         await self.nodes.close()
 
     async def _write_once(
@@ -140,6 +151,12 @@ class Database:
             result = await work(tx)
             await self._attempts.keep(tx, attempt, result)
         return result
+
+    async def _mark(self, unit: WriteUnit) -> None:
+        """The last thing before the commit: what is cached of the change becomes old."""
+        if unit.marked and self._marking is not None:
+            xid = await unit.transaction_id()
+            await self._marking.mark(unit.marked, xid=xid)
 
     async def _note_write(self, node: Node, connection: Any) -> None:
         """Learn where the change stands in the log, so that nobody who should see it misses it."""

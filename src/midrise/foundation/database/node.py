@@ -62,7 +62,8 @@ class Node:
 
     def __init__(self, settings: PoolSettings, *, writing: PoolSettings | None = None) -> None:
         self.pool = ConnectionPool(settings)
-        self.write_pool = ConnectionPool(writing or replace(settings, read_only=False))
+        self._writing = writing or replace(settings, read_only=False)
+        self.write_pool = ConnectionPool(self._writing)
         self.position: Position | None = None
         self.is_replica = False
         self.answers = False
@@ -118,6 +119,10 @@ class Node:
         """Have it looked at by a new connection next, unless the present one is new."""
         if time.monotonic() - self._connected_at > _RETRY_SECONDS:
             self._connected_at = 0.0
+
+    async def connect_to_write(self, purpose: str) -> Any:
+        """A connection of one's own, outside the pools; whoever asks for it closes it."""
+        return await connect(replace(self._writing, process=f"{self._settings.process} {purpose}"))
 
     def start(self, *, on_look: Callable[["Node"], None]) -> None:
         if self._polling is None:

@@ -80,9 +80,9 @@ def current_xid() -> Any:
     return literal_column("pg_current_xact_id()::text::bigint", BigInteger)
 
 
-# A number above every transaction id that was given out when it was asked for. The snapshot's own xmax is not: it
-# is above the ids of transactions that have ended, and one that is under way may have it. What `age` counts from
-# is the next id to be given out. A replica knows nothing of the primary's.
+# A number above every transaction id that was given out when it was asked for. The snapshot's own xmax is not:
+# it is above the ids of transactions that have ended, and one that is under way may have it. What `age` counts
+# from is the next id to be given out. A replica knows nothing of the primary's.
 _NEXT_XID = """
 CASE WHEN pg_is_in_recovery() THEN NULL
 ELSE pg_snapshot_xmax(value)::text::bigint + age(pg_snapshot_xmax(value)::xid) END

@@ -14,6 +14,12 @@ RATE_LIMITED = Counter("midrise_rate_limited_total", "Requests refused for their
 REPLICA_USABLE = Gauge("midrise_replica_usable", "Whether reads may go to the replica", ["replica"])
 REPLICA_LAG_SECONDS = Gauge("midrise_replica_lag_seconds", "How far the replica is behind", ["replica"])
 READS = Counter("midrise_reads_total", "Statements that read, by the server that answered", ["server"])
+CACHE_USABLE = Gauge("midrise_cache_usable", "Whether answers may come from the cache")
+CACHE_ANSWERS = Counter(
+    "midrise_cache_answers_total",
+    "Answers that may be cached, by where they came from: this process, the shared cache, the database",
+    ["route", "outcome"],
+)
 JOBS = Counter("midrise_jobs_total", "Jobs done by the worker", ["name", "outcome"])
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST

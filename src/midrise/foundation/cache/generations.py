@@ -1,0 +1,90 @@
+"""Generations: the records that say which cached answers are of today.
+
+Each noun that is shown has one, and so has each list. A record holds a *value*, which is part of the key of
+every answer that depends on it, and a *horizon*: the answer may be kept only by a reader whose snapshot saw the
+end of every transaction below it. A change replaces the value before it commits, and raises the horizon above
+itself. A record that was lost is drawn anew, with a horizon that is not known; the first who fills finds one
+out. docs/cache.md tells why no answer outlives a commit by that.
+"""
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from midrise.foundation.cache.client import CacheUnavailable, Script, ValkeyCache
+from midrise.foundation.database.cache_switch.marking import CacheNotMarked
+
+RECORD_SECONDS = 24 * 3600
+"""How long a record is kept that nobody changes; a lost one is only drawn anew."""
+ANSWER_SECONDS = 3600
+VALUE_CHARACTERS = 16
+
+_SEPARATOR = b":"
+_MARK = Script(Path(__file__).with_name("mark.lua").read_text(encoding="utf-8"))
+_FILL = Script(Path(__file__).with_name("fill.lua").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A generation as a request saw it."""
+
+    key: str
+    value: bytes
+
+
+def record_key(prefix: str, name: str) -> str:
+    """Where the record of a generation is kept."""
+    return f"{prefix}g:{name}"
+
+
+def fresh_value() -> str:
+    """A value that no record ever had."""
+    return os.urandom(VALUE_CHARACTERS // 2).hex()
+
+
+def read_record(key: str, record: object) -> Seen:
+    """The record as scripts give it. Raises `ValueError` for what is none."""
+    value, separator, _ = record.partition(_SEPARATOR) if isinstance(record, bytes) else (b"", b"", b"")
+    if not separator or len(value) != VALUE_CHARACTERS:
+        raise ValueError("a generation is a value and a horizon")
+    return Seen(key, value)
+
+
+class ValkeyGenerations:
+    """The records in Valkey."""
+
+    def __init__(self, cache: ValkeyCache) -> None:
+        self._cache = cache
+
+    async def mark(self, prefix: str, names: Collection[str], *, next_xid: int) -> None:
+        """Replace the values, and raise the horizons. Raises `CacheNotMarked`."""
+        keys = [record_key(prefix, name) for name in names]
+        try:
+            answer = await self._cache.run(
+                _MARK, keys=keys, arguments=[next_xid, fresh_value(), RECORD_SECONDS]
+            )
+        except CacheUnavailable as unavailable:
+            raise CacheNotMarked from unavailable
+        if answer != len(keys):
+            raise CacheNotMarked from self._cache.distrust(answer)
+
+    async def fill(
+        self, seen: Sequence[Seen], *, xmin: int, next_xid: int | None, key: str, answer: bytes
+    ) -> bool:
+        """Keep an answer that was read while these generations stood; whether it may be shown to others.
+
+        ``xmin`` is the lowest of the snapshots that it was read from, ``next_xid`` above every transaction that
+        had begun on the primary by then (None where a replica was read).
+        """
+        arguments: list[Any] = [xmin, next_xid or "", answer, ANSWER_SECONDS, RECORD_SECONDS]
+        try:
+            kept = await self._cache.run(
+                _FILL,
+                keys=[*(each.key for each in seen), key],
+                arguments=[*arguments, *(each.value for each in seen)],
+            )
+        except CacheUnavailable:
+            return False
+        return bool(kept == 1)
