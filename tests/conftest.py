@@ -14,6 +14,7 @@ from pathlib import Path
 import asyncpg
 import httpx
 import pytest
+from redis.asyncio import Redis
 
 from midrise.app import create_administrator, create_application
 from midrise.foundation.http.lifespan import LivingApp
@@ -92,9 +93,12 @@ async def emptier(worker_database_url: str, anyio_backend: object) -> AsyncItera
 
 
 @pytest.fixture
-async def database_url(worker_database_url: str, emptier: asyncpg.Connection) -> str:
-    """The worker's database, emptied."""
+async def database_url(worker_database_url: str, emptier: asyncpg.Connection, shared_valkey_url: str) -> str:
+    """The worker's database, emptied, and its part of the cache."""
     await emptier.execute(emptying())
+    # Nobody marked what was emptied: what the cache holds of it must go as well.
+    async with Redis.from_url(shared_valkey_url) as cache:
+        await cache.flushdb()
     return worker_database_url
 
 

@@ -29,7 +29,7 @@ ALTER SYSTEM SET fsync = off;
 ALTER SYSTEM SET synchronous_commit = off;
 ALTER SYSTEM SET full_page_writes = off;
 """
-_KEPT_TABLES = {"signing_keys"}
+_KEPT_TABLES = {"signing_keys", "cache_state"}
 _SEEDED_TABLES = ("roles", "role_permissions")
 
 

@@ -12,14 +12,18 @@ from typing import cast
 from midrise.foundation.actor import SYSTEM
 from midrise.foundation.admission import (
     Admission,
+    CachedAdmission,
     FallbackRateLimiter,
+    KnownCallers,
     LimitName,
     LocalRateLimiter,
     RateLimit,
     ValkeyRateLimiter,
 )
 from midrise.foundation.cache import CacheEndpoint, CacheSettings, ValkeyCache
+from midrise.foundation.cache.generations import ValkeyGenerations
 from midrise.foundation.database import Database, PoolSettings
+from midrise.foundation.database.cache_switch import CacheSwitch, Marking
 from midrise.foundation.database.idempotency import AttemptRecords
 from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.database.positions import ConsistencyTokens
@@ -74,10 +78,14 @@ class Assembly:
     modules: Sequence[Module]
     house: House
     built: Sequence[Built]
+    switch: CacheSwitch
+    cache: ValkeyCache | None
 
     async def close(self) -> None:
         self.house.passwords.close()
         await self.house.database.close()
+        if self.cache is not None:
+            await self.cache.close()
 
 
 def create_application(settings: Settings, *, process: str) -> LivingApp:
@@ -88,7 +96,9 @@ def create_application(settings: Settings, *, process: str) -> LivingApp:
     call it.
     """
     assembly = assemble(settings, process=process)
-    cache = _cache(settings, process)
+    cache = assembly.cache
+    if cache is None:
+        raise SettingMissing("There is no cache: set MIDRISE_REDIS_URL, or start everything with `midrise up`.")
     database = assembly.house.database
     health = Health(_dependencies(database, cache=cache))
     document = OpenApi()
@@ -116,10 +126,11 @@ def create_application(settings: Settings, *, process: str) -> LivingApp:
         health=health,
         starts=[
             database.nodes.start,
+            assembly.switch.start,
             *(start for part in assembly.built for start in part.start),
             assembly.house.passwords.calibrate,
         ],
-        stops=[assembly.close, cache.close],
+        stops=[assembly.close],
     )
 
 
@@ -173,8 +184,11 @@ def assemble(settings: Settings, *, process: str) -> Assembly:
     modules = installed_modules()
     master = master_secret(settings)
     ring = KeyRing()
+    cache, nodes = _cache(settings, process), _nodes(settings, process)
+    switch = CacheSwitch(nodes, cache)
+    marking = Marking(switch, ValkeyGenerations(cache) if cache else None)
     house = House(
-        database=_database(settings, process, modules, master),
+        database=_database(modules, nodes=nodes, marking=marking, master=master),
         passwords=BcryptPasswords(PasswordSettings(cost=settings.password.cost), master),
         master=master,
         cursors=CursorSigner(master.derive("cursors")),
@@ -187,14 +201,19 @@ def assemble(settings: Settings, *, process: str) -> Assembly:
         config_keys=[key for module in modules for key in module.config_keys],
         services=Services(),
     )
-    return Assembly(modules, house, [module.build(house) for module in modules])
+    return Assembly(modules, house, [module.build(house) for module in modules], switch, cache)
 
 
 def migration_folders() -> Sequence[Path]:
     """Where the migrations stand: the foundation's, and every module's."""
     folders = [module.migrations for module in installed_modules()]
     foundation = Path(__file__).parent / "foundation"
-    own = [foundation / "jobs" / "migrations", foundation / "database" / "idempotency" / "migrations"]
+    database = foundation / "database"
+    own = [
+        foundation / "jobs" / "migrations",
+        database / "idempotency" / "migrations",
+        database / "cache_switch" / "migrations",
+    ]
     return [*own, *(folder for folder in folders if folder is not None)]
 
 
@@ -227,16 +246,22 @@ def _mailer(settings: Settings) -> Mailer:
     return SmtpMailer(endpoint, sender=settings.mail.sender)
 
 
-def _cache(settings: Settings, process: str) -> ValkeyCache:
+def _cache(settings: Settings, process: str) -> ValkeyCache | None:
+    """The cache; commands and workers can do without, and turn it off for what they change."""
     if settings.redis.url is None:
-        raise SettingMissing("There is no cache: set MIDRISE_REDIS_URL, or start everything with `midrise up`.")
+        return None
     endpoint = CacheEndpoint.parse(settings.redis.url.get_secret_value())
     return ValkeyCache(CacheSettings(endpoint=endpoint, process=f"midrise-{process}"))
 
 
-def _database(settings: Settings, process: str, modules: Sequence[Module], master: MasterSecret) -> Database:
+def _database(modules: Sequence[Module], *, nodes: Nodes, marking: Marking, master: MasterSecret) -> Database:
     errors = {name: error for module in modules for name, error in module.constraint_errors.items()}
-    return Database(nodes=_nodes(settings, process), constraint_errors=errors, attempts=AttemptRecords(master))
+    return Database(
+        nodes=nodes,
+        constraint_errors=errors,
+        marking=marking,
+        attempts=AttemptRecords(master),
+    )
 
 
 def _nodes(settings: Settings, process: str) -> Nodes:
@@ -269,6 +294,7 @@ def _admission(settings: Settings, assembly: Assembly, cache: ValkeyCache) -> Ad
         tokens=assembly.house.access_tokens,
         sessions=sessions,
         limiter=FallbackRateLimiter(ValkeyRateLimiter(cache, shared), LocalRateLimiter(local)),
+        cached=CachedAdmission(KnownCallers(sessions, cache, assembly.switch), assembly.switch),
     )
 
 

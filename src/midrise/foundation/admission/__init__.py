@@ -1,6 +1,7 @@
 """Admission: the rate limit and the caller's session, before anything else is done for a request."""
 
-from midrise.foundation.admission.admission import Admission, Admitted, OverLimit
+from midrise.foundation.admission.admission import Admission, Admitted, CachedAdmission, OverLimit
+from midrise.foundation.admission.known_callers import KnownCallers
 from midrise.foundation.admission.limits import LimitName, RateLimit, RateLimits, RateVerdict
 from midrise.foundation.admission.rate_limit import (
     FallbackRateLimiter,
@@ -8,13 +9,15 @@ from midrise.foundation.admission.rate_limit import (
     RateLimiter,
     ValkeyRateLimiter,
 )
-from midrise.foundation.admission.session import Caller, SessionSource
+from midrise.foundation.admission.session import Caller, RoleGrants, SessionSource, SessionState
 
 __all__ = [
     "Admission",
     "Admitted",
+    "CachedAdmission",
     "Caller",
     "FallbackRateLimiter",
+    "KnownCallers",
     "LimitName",
     "LocalRateLimiter",
     "OverLimit",
@@ -22,6 +25,8 @@ __all__ = [
     "RateLimiter",
     "RateLimits",
     "RateVerdict",
+    "RoleGrants",
     "SessionSource",
+    "SessionState",
     "ValkeyRateLimiter",
 ]

@@ -2,24 +2,37 @@
 
 1. The token's signature, in the process. A forged token costs no query and nothing of its victim's quota; it
    counts as a request of the address that it came from.
-2. The rate limit of the caller, one round trip to the cache.
-3. The session behind the token.
-
-Steps 2 and 3 need nothing of each other but their order, so that one script may answer both.
+2. One round trip to the cache: the rate limit of the caller, and the generations that its session and the
+   answer depend on.
+3. The session behind the token, remembered under its generation, or asked of the database.
 """
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from midrise.foundation.admission.known_callers import KnownCallers
 from midrise.foundation.admission.limits import LimitName, RateVerdict, address_key, user_key
 from midrise.foundation.admission.rate_limit import RateLimiter
 from midrise.foundation.admission.session import Caller, SessionSource
+from midrise.foundation.cache.generations import Seen, read_record, record_key
+from midrise.foundation.cache.reads import Glance, Prefixes, glance_of
 from midrise.foundation.errors import AppError, RateLimited, Unauthenticated
 from midrise.foundation.security.tokens import AccessClaims, AccessTokens
+
+CALLER = "{caller}"
+"""Stands for the id of the user in the name of a generation."""
+
+MOST_ASKING = 6
+"""How many requests ask the database for their session at once, while the cache is away."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
     """A request that may come in.
+
+    `glance` is what was seen of the generations that were asked for; None where nothing may come from the
+    cache.
 
     `caller` is None for a visitor without a token, and where the token is no good: then `rejection` says so,
     and every operation but those that ignore credentials must raise it. `rate` is None where the limit is off.
@@ -28,6 +41,7 @@ class Admitted:
     caller: Caller | None = None
     rejection: AppError | None = None
     rate: RateVerdict | None = None
+    glance: Glance | None = None
 
 
 class OverLimit(RateLimited):
@@ -42,24 +56,70 @@ class OverLimit(RateLimited):
 class Admission:
     """Lets requests in or turns them away."""
 
-    def __init__(self, *, tokens: AccessTokens, sessions: SessionSource, limiter: RateLimiter) -> None:
+    def __init__(
+        self,
+        *,
+        tokens: AccessTokens,
+        sessions: SessionSource,
+        limiter: RateLimiter,
+        cached: "CachedAdmission | None" = None,
+    ) -> None:
         self._tokens = tokens
         self._sessions = sessions
         self._limiter = limiter
+        self._cached = cached
+        self._asking = asyncio.Semaphore(MOST_ASKING)
 
-    async def admit(self, *, token: str | None, address: str, limit: LimitName = LimitName.DEFAULT) -> Admitted:
+    async def admit(
+        self,
+        *,
+        token: str | None,
+        address: str,
+        limit: LimitName = LimitName.DEFAULT,
+        generations: Sequence[str] = (),
+    ) -> Admitted:
         """Decide on one request. `token` is None where it brought none; `address` is the client's own.
 
-        Raises `OverLimit`, and `Unavailable` where the session's state can't be known.
+        `generations` are what its answer depends on; `{caller}` in one stands for the user's id. Raises
+        `OverLimit`, and `Unavailable` where the session's state can't be known.
         """
         claims, rejection = self._identify(token)
-        rate = await self._spend(limit, _caller_key(limit, claims, address))
+        prefix = self._cached.switch.prefix if self._cached is not None else None
+        keys: Sequence[str] = ()
+        if prefix is not None:
+            keys = [record_key(prefix, name) for name in self._names(claims, generations)]
+        rate, seen = await self._spend(limit, _caller_key(limit, claims, address), keys)
+        if self._cached is None or self._cached.switch.prefix != prefix:
+            seen = ()
         if claims is None:
-            return Admitted(rejection=rejection, rate=rate)
-        caller = await self._sessions.find_caller(claims.session_id, claims.user_id)
+            return Admitted(rejection=rejection, rate=rate, glance=glance_of(prefix, seen))
+        own, asked = seen[:2], seen[2:]
+        caller = await self._find_caller(claims, prefix, own)
         if caller is None:
             return Admitted(rejection=Unauthenticated(), rate=rate)
-        return Admitted(caller=caller, rate=rate)
+        return Admitted(caller=caller, rate=rate, glance=glance_of(prefix, asked))
+
+    def _names(self, claims: AccessClaims | None, generations: Sequence[str]) -> Sequence[str]:
+        if claims is None:
+            # What depends on the caller is nothing that a visitor is shown.
+            return () if any(CALLER in name for name in generations) else generations
+        user_id = str(claims.user_id)
+        return [
+            *self._sessions.generations(claims.user_id),
+            *(name.replace(CALLER, user_id) for name in generations),
+        ]
+
+    async def _find_caller(
+        self, claims: AccessClaims, prefix: str | None, own: Sequence[Seen]
+    ) -> Caller | None:
+        if self._cached is not None and prefix is not None and own:
+            user, roles = own
+            return await self._cached.callers.find_caller(
+                claims.session_id, claims.user_id, prefix=prefix, user=user, roles=roles
+            )
+        # Without the cache every request asks the primary: a bound keeps connections for the work itself.
+        async with self._asking:
+            return await self._sessions.find_caller(claims.session_id, claims.user_id)
 
     def _identify(self, token: str | None) -> tuple[AccessClaims | None, AppError | None]:
         if token is None:
@@ -69,11 +129,27 @@ class Admission:
         except Unauthenticated as rejection:
             return None, rejection
 
-    async def _spend(self, limit: LimitName, caller_key: str) -> RateVerdict | None:
-        verdict = await self._limiter.spend(limit, caller_key)
+    async def _spend(
+        self, limit: LimitName, caller_key: str, keys: Sequence[str]
+    ) -> tuple[RateVerdict | None, Sequence[Seen]]:
+        verdict, held = await self._limiter.spend_and_read(limit, caller_key, records=keys, reads=())
         if verdict is not None and not verdict.allowed:
             raise OverLimit(verdict, caller_key)
-        return verdict
+        if not held:
+            return verdict, ()
+        try:
+            return verdict, [read_record(key, record) for key, record in zip(keys, held, strict=True)]
+        except ValueError:
+            # Somebody else wrote there: nothing of it is believed.
+            return verdict, ()
+
+
+@dataclass(frozen=True, slots=True)
+class CachedAdmission:
+    """What admission remembers, and whether it may."""
+
+    callers: KnownCallers
+    switch: Prefixes
 
 
 def _caller_key(limit: LimitName, claims: AccessClaims | None, address: str) -> str:

@@ -7,14 +7,18 @@ tolerance has to wait.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from midrise.foundation.admission.limits import LimitName, RateLimit, RateLimits, RateVerdict
 from midrise.foundation.cache import CacheUnavailable, Script, ValkeyCache
+from midrise.foundation.cache.generations import RECORD_SECONDS, fresh_value
 
-_SCRIPT = Script(Path(__file__).with_name("rate_limit.lua").read_text(encoding="utf-8"))
+_SCRIPT = Script(Path(__file__).with_name("admit.lua").read_text(encoding="utf-8"))
+
+Held = Sequence[bytes | None]
+"""What the keys hold that were asked for beside the limit; nothing where the cache was not asked."""
 
 
 class RateLimiter(Protocol):
@@ -22,6 +26,16 @@ class RateLimiter(Protocol):
 
     async def spend(self, limit: LimitName, caller_key: str) -> RateVerdict | None:
         """The verdict on one more request; None where the limit is off."""
+        ...
+
+    async def spend_and_read(
+        self, limit: LimitName, caller_key: str, *, records: Sequence[str], reads: Sequence[str]
+    ) -> tuple[RateVerdict | None, Held]:
+        """The verdict and, in the same round trip, what is held under other keys.
+
+        ``records`` are generations, drawn where there are none; ``reads`` are only read. A request that does
+        not pass is told nothing.
+        """
         ...
 
 
@@ -33,18 +47,32 @@ class ValkeyRateLimiter:
         self._limits = limits
 
     async def spend(self, limit: LimitName, caller_key: str) -> RateVerdict | None:
+        verdict, _ = await self.spend_and_read(limit, caller_key, records=(), reads=())
+        return verdict
+
+    async def spend_and_read(
+        self, limit: LimitName, caller_key: str, *, records: Sequence[str], reads: Sequence[str]
+    ) -> tuple[RateVerdict | None, Held]:
         rule = _rule(self._limits, limit)
-        if rule is None:
-            return None
+        if rule is None and not records and not reads:
+            return None, ()
         answer = await self._cache.run(
             _SCRIPT,
-            keys=[f"midrise:rate:{limit.value}:{caller_key}"],
-            arguments=[rule.interval_us, rule.tolerance_us],
+            keys=[f"midrise:rate:{limit.value}:{caller_key}", *records, *reads],
+            arguments=[
+                rule.interval_us if rule else 0,
+                rule.tolerance_us if rule else 0,
+                fresh_value(),
+                RECORD_SECONDS,
+                len(records),
+            ],
         )
-        if not _makes_sense(answer, rule):
+        if not _makes_sense(answer, rule, len(records) + len(reads)):
             raise self._cache.distrust(answer)
-        allowed, ahead_us = answer
-        return _verdict(limit, rule, allowed=allowed == 1, ahead_us=ahead_us)
+        allowed, ahead_us, *held = answer
+        if rule is None:
+            return None, held
+        return _verdict(limit, rule, allowed=allowed == 1, ahead_us=ahead_us), held
 
 
 class LocalRateLimiter:
@@ -78,6 +106,12 @@ class LocalRateLimiter:
             self._arrivals.move_to_end(key)
         return _verdict(limit, rule, allowed=allowed, ahead_us=arrival_us - now_us)
 
+    async def spend_and_read(
+        self, limit: LimitName, caller_key: str, *, records: Sequence[str], reads: Sequence[str]
+    ) -> tuple[RateVerdict | None, Held]:
+        del records, reads
+        return await self.spend(limit, caller_key), ()
+
     def _forget(self, now_us: int) -> None:
         while self._arrivals:
             caller, arrival_us = next(iter(self._arrivals.items()))
@@ -103,15 +137,24 @@ class FallbackRateLimiter:
         except CacheUnavailable:
             return await self._local.spend(limit, caller_key)
 
+    async def spend_and_read(
+        self, limit: LimitName, caller_key: str, *, records: Sequence[str], reads: Sequence[str]
+    ) -> tuple[RateVerdict | None, Held]:
+        try:
+            return await self._shared.spend_and_read(limit, caller_key, records=records, reads=reads)
+        except CacheUnavailable:
+            return await self._local.spend(limit, caller_key), ()
+
 
 def _rule(limits: RateLimits, limit: LimitName) -> RateLimit | None:
     return limits[limit] if limit in limits else limits[LimitName.DEFAULT]
 
 
-def _makes_sense(answer: Any, rule: RateLimit) -> bool:
+def _makes_sense(answer: Any, rule: RateLimit | None, others: int) -> bool:
     match answer:
-        case [0 | 1, int(ahead_us)]:
-            return 0 <= ahead_us <= rule.tolerance_us
+        case [0 | 1 as allowed, int(ahead_us), *held]:
+            is_whole = len(held) == (others if allowed else 0)
+            return is_whole and 0 <= ahead_us <= (rule.tolerance_us if rule else 0)
     return False
 
 

@@ -28,10 +28,14 @@ _FILL = Script(Path(__file__).with_name("fill.lua").read_text(encoding="utf-8"))
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A generation as a request saw it."""
+    """A generation as a request saw it.
+
+    Nothing can have been kept under it while it is not ``settled``: its horizon is not known.
+    """
 
     key: str
     value: bytes
+    settled: bool
 
 
 def record_key(prefix: str, name: str) -> str:
@@ -46,10 +50,10 @@ def fresh_value() -> str:
 
 def read_record(key: str, record: object) -> Seen:
     """The record as scripts give it. Raises `ValueError` for what is none."""
-    value, separator, _ = record.partition(_SEPARATOR) if isinstance(record, bytes) else (b"", b"", b"")
+    value, separator, horizon = record.partition(_SEPARATOR) if isinstance(record, bytes) else (b"", b"", b"")
     if not separator or len(value) != VALUE_CHARACTERS:
         raise ValueError("a generation is a value and a horizon")
-    return Seen(key, value)
+    return Seen(key, value, settled=bool(horizon))
 
 
 class ValkeyGenerations:

@@ -69,8 +69,10 @@ class SharedConnection:
 
     @property
     def server_id(self) -> str | None:
-        """The run id of the server at the other end, which is another one after a restart or a failover; None
-        while there is no connection."""
+        """What the server at the other end goes by: another name after a restart, and after each promotion.
+
+        None while there is no connection.
+        """
         return self._line.server_id if self._line else None
 
     def call(self, *command: Argument) -> "asyncio.Future[Any]":
@@ -130,7 +132,7 @@ class SharedConnection:
         connection = self._make_connection()
         try:
             await connection.connect()
-            await connection.send_packed_command(_pack("INFO", "server"), check_health=False)
+            await connection.send_packed_command(_pack("INFO", "server", "replication"), check_health=False)
             described = await connection.read_response(timeout=math.inf)
         except (RedisError, OSError) as error:
             self._opening = None
@@ -138,7 +140,7 @@ class SharedConnection:
             self._fail(error, repeat=False)
             return
         self._opening = None
-        self._line = line = _Line(connection, _run_id(described))
+        self._line = line = _Line(connection, _server_id(described))
         self._run(line, self._read(line))
         self._flush()
 
@@ -231,13 +233,11 @@ def _next(line: _Line) -> "asyncio.Future[Any] | _Discarded":
     return _DISCARDED if call.answer.done() else call.answer
 
 
-def _run_id(described: Any) -> str:
-    if isinstance(described, bytes):
-        for entry in described.splitlines():
-            name, _, value = entry.partition(b":")
-            if name == b"run_id":
-                return value.decode("ascii", "replace")
-    return ""
+def _server_id(described: Any) -> str:
+    lines = described.decode("ascii", "replace").splitlines() if isinstance(described, bytes) else ()
+    told = dict(line.partition(":")[::2] for line in lines)
+    # The run id changes with a restart; the id of its history where a server is demoted and promoted again.
+    return f"{told.get('run_id', '')}/{told.get('master_replid', '')}"
 
 
 async def _hang_up(connection: RedisConnection) -> None:

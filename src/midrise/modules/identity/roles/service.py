@@ -118,6 +118,10 @@ class Roles:
 
         await self._database.write_once(actor.attempt, type(None), remove)
 
+    async def stored_permissions(self, unit: ReadUnit) -> dict[str, list[str]]:
+        """What is stored of every role, by its name."""
+        return await self._roles.stored_permissions(unit)
+
     async def permissions_of(self, unit: ReadUnit, names: Sequence[str]) -> frozenset[str]:
         """What the roles allow together."""
         granted = await self._roles.granted(unit, names)

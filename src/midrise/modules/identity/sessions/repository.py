@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import and_, bindparam, delete, exists, func, insert, select, update
 
+from midrise.foundation.admission import SessionState
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
 from midrise.modules.identity.sessions.model import Session, StoredSession
 from midrise.modules.identity.tables import role_permissions, sessions, user_roles, users
@@ -64,6 +65,16 @@ _AGE = Statement(
         sessions.c.id == bindparam("session_id")
     )
 )
+_STATE = Statement(
+    select(_ROLES, sessions.c.expires_at)
+    .join(users, users.c.id == sessions.c.user_id)
+    .where(
+        sessions.c.id == bindparam("session_id"),
+        sessions.c.user_id == bindparam("user_id"),
+        users.c.is_active,
+        _ALIVE,
+    )
+)
 _PURGE = Statement(
     delete(sessions).where(
         sessions.c.id.in_(
@@ -113,6 +124,13 @@ class PostgresSessions:
         """How long ago the user logged in, by the database's clock; None where the session is no more."""
         age = await unit.value(_AGE, session_id=session_id)
         return None if age is None else float(age)
+
+    async def get_state(self, unit: ReadUnit, *, session_id: UUID, user_id: UUID) -> SessionState:
+        """Whether the session stands, and its user's roles."""
+        row = await unit.row(_STATE, session_id=session_id, user_id=user_id)
+        if row is None:
+            return SessionState()
+        return SessionState(stands=True, expires_at=row["expires_at"].timestamp(), roles=tuple(row["roles"]))
 
     async def purge(self, tx: WriteUnit, *, expired_before: datetime, limit: int) -> int:
         """Remove so many sessions at most that expired before that time; how many it were."""

@@ -1,13 +1,15 @@
 """What can be done with sessions."""
 
 import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from itertools import chain
 from uuid import UUID
 
 from midrise.foundation import clock
 from midrise.foundation.actor import Actor
-from midrise.foundation.admission import Caller
+from midrise.foundation.admission import Caller, RoleGrants, SessionState
 from midrise.foundation.database import Database, WriteUnit
 from midrise.foundation.errors import Unauthenticated
 from midrise.foundation.ids import new_id
@@ -17,6 +19,7 @@ from midrise.modules.audit import AuditTrail
 from midrise.modules.identity.credentials.model import OtpRequired, RightPassword
 from midrise.modules.identity.credentials.service import CodeChecks, PasswordChecks
 from midrise.modules.identity.log_in_attempts.model import Guess
+from midrise.modules.identity.roles.model import ROLES_GENERATION
 from midrise.modules.identity.roles.service import Roles
 from midrise.modules.identity.sessions.model import (
     IDLE_LIFETIME,
@@ -131,6 +134,25 @@ class Sessions:
             roles=roles,
             permissions=self._roles.effective(roles, granted),
         )
+
+    def generations(self, user_id: UUID) -> tuple[str, str]:
+        """What is known of a session depends on its user, and on what roles allow."""
+        return user_generation(user_id), ROLES_GENERATION
+
+    async def get_state(self, session_id: UUID, user_id: UUID) -> SessionState:
+        """The session as the primary knows it; one that has ended, or never was, doesn't stand."""
+        async with self._database.read() as unit:
+            return await self._sessions.get_state(unit, session_id=session_id, user_id=user_id)
+
+    async def get_grants(self) -> RoleGrants:
+        """What is stored of every role."""
+        async with self._database.read() as unit:
+            return RoleGrants(await self._roles.stored_permissions(unit))
+
+    def effective(self, roles: Iterable[str], grants: Mapping[str, Iterable[str]]) -> frozenset[str]:
+        """What somebody with these roles may do."""
+        names = tuple(roles)
+        return self._roles.effective(names, chain.from_iterable(grants.get(name, ()) for name in names))
 
     async def purge_expired(self) -> None:
         """Forget sessions that expired a week ago; in small transactions, however many they are."""

@@ -1,0 +1,88 @@
+"""Callers from the cache: the list of revoked tokens turned round.
+
+What is absent is asked of the primary and never trusted. A log-out, a new password, a changed role are changes
+like any other: they change the user's generation, and what was remembered is found no more.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+from uuid import UUID
+
+from midrise.foundation import clock
+from midrise.foundation.admission.session import Caller, RoleGrants, SessionSource, SessionState
+from midrise.foundation.cache import ValkeyCache
+from midrise.foundation.cache.generations import Seen
+from midrise.foundation.cache.reads import CachedReads, Glance, Prefixes, Reading
+from midrise.foundation.database.positions import Consistency, consistency
+
+Value = TypeVar("Value", SessionState, RoleGrants)
+
+_MOST_SESSIONS_BYTES = 16 * 1024 * 1024
+_MOST_ROLES_BYTES = 1024 * 1024
+_MOST_COMBINATIONS = 1000
+
+
+class KnownCallers:
+    """Who is behind each session, remembered under the generations of its user and of the roles."""
+
+    def __init__(self, source: SessionSource, cache: ValkeyCache, switch: Prefixes) -> None:
+        self._source = source
+        self._sessions = CachedReads(
+            SessionState, cache=cache, switch=switch, name="session", most_bytes=_MOST_SESSIONS_BYTES
+        )
+        self._grants = CachedReads(
+            RoleGrants, cache=cache, switch=switch, name="roles", most_bytes=_MOST_ROLES_BYTES
+        )
+        self._combined: dict[tuple[bytes, tuple[str, ...]], frozenset[str]] = {}
+
+    async def find_caller(
+        self, session_id: UUID, user_id: UUID, *, prefix: str, user: Seen, roles: Seen
+    ) -> Caller | None:
+        """The caller, or None where the session has ended. Raises `Unavailable` where that can't be known."""
+        call = f"{user_id}/{session_id}"
+        glance = Glance(prefix, (user,))
+        state = self._sessions.find_near(call, glance)
+        if state is None:
+            state = await _remembered(
+                self._sessions, call, glance, lambda: self._source.get_state(session_id, user_id)
+            )
+        if not state.stands or state.expires_at <= clock.timestamp():
+            return None
+        permissions = self._combined.get((roles.value, state.roles))
+        if permissions is None:
+            permissions = await self._combine(state.roles, Glance(prefix, (roles,)))
+        return Caller(user_id, session_id, state.roles, permissions)
+
+    async def _combine(self, names: tuple[str, ...], glance: Glance) -> frozenset[str]:
+        grants = self._grants.find_near("all", glance)
+        is_near = grants is not None
+        if grants is None:
+            grants = await _remembered(self._grants, "all", glance, self._source.get_grants)
+        permissions = self._source.effective(names, grants.permissions)
+        if is_near:
+            # Only what may be remembered of the roles may be remembered of their combinations.
+            if len(self._combined) >= _MOST_COMBINATIONS:
+                self._combined.clear()
+            self._combined[glance.values[0], names] = permissions
+        return permissions
+
+
+async def _remembered(
+    reads: CachedReads[Value], call: str, glance: Glance, ask: Callable[[], Awaitable[Value]]
+) -> Value:
+    far = await reads.find_far(call, glance)
+    if far is not None:
+        return far
+
+    async def read() -> Reading[Value]:
+        # Admission's reads are nothing that the client is shown: they have a consistency of their own.
+        request = Consistency()
+        before = consistency.set(request)
+        try:
+            value = await ask()
+        finally:
+            consistency.reset(before)
+        return Reading(value, request.xmin, request.next_xid)
+
+    shared = await reads.read(call, glance, read)
+    return shared if shared is not None else await ask()

@@ -1,0 +1,188 @@
+"""Reads that are remembered: in this process, behind it in the shared cache, and read once however many ask.
+
+Three rules make that right. What is remembered is found only under the present values of its generations. It is
+remembered only where `ValkeyGenerations.fill` says so. And who asks while somebody reads joins only where that
+reading may be remembered, and was begun after he came or under the values that he saw.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from midrise.foundation.cache.client import CacheUnavailable, ValkeyCache
+from midrise.foundation.cache.generations import Seen, ValkeyGenerations
+
+Value = TypeVar("Value")
+
+_OVERHEAD_BYTES = 300
+"""What an entry costs in memory besides what it holds, roughly."""
+
+
+class Prefixes(Protocol):
+    """Knows whether the cache may be used: `CacheSwitch`."""
+
+    @property
+    def prefix(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[Value]):
+    """What was read, and what its snapshot saw; ``value`` is None for what is not to be shared."""
+
+    value: Value | None
+    xmin: int | None = None
+    next_xid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What a request saw of the cache when it was let in: the prefix, and the generations of its answer."""
+
+    prefix: str
+    seen: tuple[Seen, ...]
+
+    @property
+    def values(self) -> tuple[bytes, ...]:
+        return tuple(each.value for each in self.seen)
+
+
+@dataclass(slots=True)
+class _Flight(Generic[Value]):
+    values: tuple[bytes, ...]
+    landed: "asyncio.Future[_Landing[Value]]"
+
+
+@dataclass(frozen=True, slots=True)
+class _Landing(Generic[Value]):
+    value: Value | None
+    is_kept: bool
+
+
+class CachedReads(Generic[Value]):
+    """Reads of one kind. ``kind`` is what is remembered, a type that msgspec knows."""
+
+    def __init__(
+        self, kind: type[Value], *, cache: ValkeyCache, switch: Prefixes, name: str, most_bytes: int
+    ) -> None:
+        self._cache = cache
+        self._switch = switch
+        self._generations = ValkeyGenerations(cache)
+        self._name = name
+        self._decoder = msgspec.msgpack.Decoder(kind)
+        self._near = _Near[Value](most_bytes)
+        self._flights: dict[str, _Flight[Value]] = {}
+
+    def find_near(self, call: str, glance: Glance) -> Value | None:
+        """What this process remembers of the call under these generations."""
+        if self._switch.prefix != glance.prefix:
+            return None
+        return self._near.find((call, *glance.values))
+
+    async def find_far(self, call: str, glance: Glance) -> Value | None:
+        """What the shared cache remembers."""
+        if not all(each.settled for each in glance.seen):
+            return None
+        try:
+            kept = await self._cache.execute("GET", self._far_key(call, glance))
+        except CacheUnavailable:
+            return None
+        if not isinstance(kept, bytes) or self._switch.prefix != glance.prefix:
+            return None
+        try:
+            value = self._decoder.decode(kept)
+        except msgspec.MsgspecError:
+            return None
+        self._near.keep((call, *glance.values), value, len(kept))
+        return value
+
+    async def read(
+        self, call: str, glance: Glance, read: Callable[[], Awaitable[Reading[Value]]]
+    ) -> Value | None:
+        """Read it, or have part in somebody's reading of it. None where what was read is not to be shared: who
+        read it knows the answer, and whoever gets None without having been asked to read has to read alone.
+        """
+        flight = self._flights.get(call)
+        if flight is not None:
+            landing = await asyncio.shield(flight.landed)
+            if landing.is_kept and flight.values == glance.values:
+                return landing.value
+            # Whatever is begun from now on is begun after this call came.
+            flight = self._flights.get(call)
+            if flight is not None:
+                landing = await asyncio.shield(flight.landed)
+                return landing.value if landing.is_kept else None
+        return await self._lead(call, glance, read)
+
+    async def _lead(
+        self, call: str, glance: Glance, read: Callable[[], Awaitable[Reading[Value]]]
+    ) -> Value | None:
+        landed: asyncio.Future[_Landing[Value]] = asyncio.get_running_loop().create_future()
+        landing: _Landing[Value] = _Landing(None, is_kept=False)
+        self._flights[call] = _Flight(glance.values, landed)
+        try:
+            reading = await read()
+            landing = _Landing(reading.value, is_kept=await self._keep(call, glance, reading))
+        finally:
+            # Also where the leader was cancelled or failed: nobody waits for what will not come.
+            del self._flights[call]
+            landed.set_result(landing)
+        return landing.value
+
+    async def _keep(self, call: str, glance: Glance, reading: Reading[Value]) -> bool:
+        if reading.value is None or reading.xmin is None or self._switch.prefix != glance.prefix:
+            return False
+        encoded = msgspec.msgpack.encode(reading.value)
+        is_kept = await self._generations.fill(
+            glance.seen,
+            xmin=reading.xmin,
+            next_xid=reading.next_xid,
+            key=self._far_key(call, glance),
+            answer=encoded,
+        )
+        if not is_kept or self._switch.prefix != glance.prefix:
+            return False
+        self._near.keep((call, *glance.values), reading.value, len(encoded))
+        return True
+
+    def _far_key(self, call: str, glance: Glance) -> str:
+        values = b"".join(glance.values).decode("ascii", "replace")
+        return f"{glance.prefix}{self._name}:{values}:{call}"
+
+
+Key = tuple[str | bytes, ...]
+
+
+class _Near(Generic[Value]):
+    """What this process remembers: the least recently asked for goes first."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._entries: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
+
+    def find(self, key: Key) -> Value | None:
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        self._entries.move_to_end(key)
+        return entry[0]
+
+    def keep(self, key: Key, value: Value, size_bytes: int) -> None:
+        former = self._entries.pop(key, None)
+        if former is not None:
+            self._bytes -= former[1]
+        cost = size_bytes + _OVERHEAD_BYTES
+        self._entries[key] = (value, cost)
+        self._bytes += cost
+        while self._bytes > self._most_bytes:
+            _, (_, freed) = self._entries.popitem(last=False)
+            self._bytes -= freed
+
+
+def glance_of(prefix: str | None, seen: Sequence[Seen]) -> Glance | None:
+    """What was seen, where the cache may be used."""
+    return Glance(prefix, tuple(seen)) if prefix is not None and seen else None
