@@ -93,13 +93,24 @@ async def emptier(worker_database_url: str, anyio_backend: object) -> AsyncItera
 
 
 @pytest.fixture
-async def database_url(worker_database_url: str, emptier: asyncpg.Connection, shared_valkey_url: str) -> str:
+async def database_url(
+    worker_database_url: str, emptier: asyncpg.Connection, flush_cache: Callable[[], Awaitable[None]]
+) -> str:
     """The worker's database, emptied, and its part of the cache."""
     await emptier.execute(emptying())
-    # Nobody marked what was emptied: what the cache holds of it must go as well.
-    async with Redis.from_url(shared_valkey_url) as cache:
-        await cache.flushdb()
+    await flush_cache()
     return worker_database_url
+
+
+@pytest.fixture
+async def flush_cache(shared_valkey_url: str) -> Callable[[], Awaitable[None]]:
+    """Empties the worker's part of the cache: for whoever has changed rows behind the back of all services."""
+
+    async def flush() -> None:
+        async with Redis.from_url(shared_valkey_url) as cache:
+            await cache.flushdb()
+
+    return flush
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import httpx
 
-from midrise.app import _layers
+from midrise.app import layers
 from midrise.foundation.http.asgi import App
 from midrise.foundation.http.framework import create_framework
 from midrise.foundation.paging import CursorSigner
@@ -20,7 +20,7 @@ def small_app(*handlers: Any, **settings: str) -> App:
     """The handlers behind every middleware; nobody is known, and nothing is limited."""
     framework = create_framework(handlers=handlers, services={}, cursors=CURSORS, permissions=[PERMISSION])
     given = {f"MIDRISE_{name.upper()}": value for name, value in settings.items()}
-    return _layers(load(given, toml=Path(os.devnull)), cast("App", framework), admission=None)
+    return layers(load(given, toml=Path(os.devnull)), cast("App", framework), admission=None)
 
 
 def client_of(app: App, *, address: str = "203.0.113.7") -> httpx.AsyncClient:

@@ -1,1 +1,1 @@
-"""The layers around the framework: pure ASGI, one file each, in the order that `app.py` lists them."""
+"""The layers around the framework: pure ASGI, one file each, in the order that `app/server.py` lists them."""

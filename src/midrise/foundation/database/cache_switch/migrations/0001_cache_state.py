@@ -12,7 +12,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "cache_state",
-        sa.Column("id", sa.SmallInteger, nullable=False),
+        sa.Column("id", sa.SmallInteger, autoincrement=False, nullable=False),
         sa.Column("epoch", sa.Text(collation="C"), nullable=False),
         sa.Column("server", sa.Text(collation="C"), nullable=False),
         sa.Column("off_until", sa.DateTime(timezone=True)),
