@@ -1,49 +1,42 @@
 """What is sent twice and done once, when instances die at the worst moment and connections break."""
 
-import contextlib
 import json
 import os
+import random
 import secrets
+import select
 import signal
 import socket
 import struct
-import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 from tests.topology.house import House, Load, raised, report, wait_for
+from tests.topology.worst_moments import (
+    HOLD_PRODUCTS,
+    WAITING_BEFORE_COMMITS,
+    dies_before_the_commit_is_done,
+    dies_between_commit_and_answer,
+    held,
+    waiting_instance,
+)
 
 pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("topology")]
 
 KILLS = 6
 CONFIG = "/v1/config/registration.open"
 RESET_AT_ONCE = struct.pack("ii", 1, 0)
-
-# The last thing before a commit is to wait for whoever holds the lock.
-HOLDING_UP = """
-CREATE FUNCTION wait_before_commit() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock_shared(20261127);
-    RETURN NULL;
-END $$;
-CREATE CONSTRAINT TRIGGER waits_before_commit AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW EXECUTE FUNCTION wait_before_commit();
-"""
-HOLD_COMMITS = "SELECT pg_advisory_lock(20261127);"
-HOLD_PRODUCTS = "BEGIN; LOCK TABLE products; SELECT 1;"
-WHO_WAITS = """
-SELECT application_name FROM pg_stat_activity
-WHERE wait_event_type = 'Lock' AND wait_event = '{what}' AND application_name LIKE 'midrise api.%'
-"""
+LATEST_RESET_SECONDS = 0.1
+DICE = random.Random(20261127)
 
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:
     with raised() as house:
-        house.sql(HOLDING_UP)
+        house.sql(WAITING_BEFORE_COMMITS)
         yield house
 
 
@@ -52,60 +45,6 @@ def shop(house: House) -> Iterator[httpx.Client]:
     wait_for(lambda: house.status()["ready"])
     with house.administrator() as client:
         yield client
-
-
-@contextlib.contextmanager
-def held(house: House, statement: str) -> Iterator[None]:
-    """A session that runs the statement and stays until the block ends."""
-    with subprocess.Popen(house.psql(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as session:
-        assert session.stdin is not None
-        assert session.stdout is not None
-        session.stdin.write(f"{statement}\n\\echo held\n")
-        session.stdin.flush()
-        while session.stdout.readline() != "held\n":
-            assert session.poll() is None
-        yield
-        session.stdin.close()
-
-
-@contextlib.contextmanager
-def killed_at_last(pid: int) -> Iterator[None]:
-    """Kill the process after the block, however that ends."""
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGKILL)
-
-
-def waiting_instance(house: House, what: str) -> str:
-    """The name of the one instance that waits for a lock."""
-    return str(wait_for(lambda: house.sql(WHO_WAITS.format(what=what))).split()[1])
-
-
-def dies_between_commit_and_answer(
-    house: House, call: Callable[[], httpx.Response], *, is_committed: Callable[[], bool]
-) -> httpx.Response:
-    """What the client gets: the instance has sent COMMIT, is frozen, the commit is done, and it is killed."""
-    with ThreadPoolExecutor(1) as client, contextlib.ExitStack() as frozen:
-        with held(house, HOLD_COMMITS):
-            answer = client.submit(call)
-            pid = house.process(waiting_instance(house, "advisory"))["pid"]
-            os.kill(pid, signal.SIGSTOP)
-            frozen.enter_context(killed_at_last(pid))
-            assert not is_committed()
-        wait_for(is_committed)
-        frozen.close()
-        return answer.result()
-
-
-def dies_before_the_commit_is_done(house: House, call: Callable[[], httpx.Response]) -> httpx.Response:
-    """What the client gets: the instance dies while its commit is under way, and the twin waits for that."""
-    with ThreadPoolExecutor(1) as client:
-        with held(house, HOLD_COMMITS):
-            answer = client.submit(call)
-            os.kill(house.process(waiting_instance(house, "advisory"))["pid"], signal.SIGKILL)
-            waiting_instance(house, "transactionid")
-        return answer.result()
 
 
 def tries(house: House, answer: httpx.Response) -> list[str]:
@@ -249,13 +188,16 @@ def test_d9_retries_through_resets_and_kills_never_double_an_effect(house: House
     rows = Counter(house.sql("SELECT sku FROM products").splitlines())
     doubled = [order.sku for order in orders if rows[order.sku] != 1]
     unlike = [order.sku for order in orders if len(order.answers) != 1]
+    done_before = sum(order.was_done_before for order in orders)
     created = "action = 'product:created' AND resource = 'product:' || products.id"
     audited = count(house, f"products JOIN audit_events ON {created}", "true")
     report(
-        f"{KILLS} kills, {len(orders)} orders, {sum(order.resets for order in orders)} resets, answers "
+        f"{KILLS} kills, {len(orders)} orders, {sum(order.resets for order in orders)} resets, "
+        f"{done_before} done by a request that was broken off, answers "
         f"{dict(statuses)}, {len(doubled)} not there once, {len(unlike)} answered in two ways"
     )
     assert load.failures == []
+    assert done_before > 0
     assert (doubled, unlike) == ([], [])
     assert audited == sum(rows.values())
     assert statuses.keys() <= {201, 409, 502, 503}
@@ -269,6 +211,7 @@ class Order:
         self.statuses: list[int] = []
         self.answers: set[bytes] = set()
         self.resets = 0
+        self.was_done_before = False
         self._house = house
         self._shop = shop
         self._body = json.dumps({"sku": self.sku, "name": self.sku, "price": {"amount": 1, "currency": "BDT"}})
@@ -284,16 +227,18 @@ class Order:
             answer = self.send()
             self.statuses.append(answer.status_code)
             if answer.status_code == 201:
+                self.was_done_before |= not self.answers and "idempotency-replayed" in answer.headers
                 self.answers.add(answer.content)
             if self.statuses.count(201) == 2 or answer.status_code not in {201, 409, 502, 503}:
                 return answer
 
     def _send_and_reset(self) -> None:
-        """Ask, and break the connection off without waiting for the answer."""
+        """Ask, and break the connection off at any moment, at the latest when the answer is there."""
         headers = {**self._headers, "Authorization": self._shop.headers["Authorization"], "Host": "midrise"}
         head = "\r\n".join(f"{name}: {value}" for name, value in headers.items())
         text = f"POST /v1/products HTTP/1.1\r\n{head}\r\nContent-Length: {len(self._body)}\r\n\r\n{self._body}"
         with socket.create_connection(("127.0.0.1", self._house.port)) as connection:
             connection.sendall(text.encode())
+            select.select([connection], [], [], DICE.uniform(0, LATEST_RESET_SECONDS))
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_ONCE)
         self.resets += 1
