@@ -73,6 +73,17 @@ def test_a_put_or_delete_that_every_instance_breaks_off_is_502(gateway, client, 
     assert [len(instance.requests) for instance in gateway.instances] == [1, 1]
 
 
+@pytest.mark.parametrize("method", REPEATABLE_WRITES)
+def test_a_put_or_delete_that_the_only_instance_dies_of_is_502(start, method):
+    gateway = start(count=1)
+    [instance] = gateway.instances
+    for _ in range(2):
+        gateway.http.get("/warm")
+    instance.answer = lambda _: instance.stop()
+
+    assert gateway.http.request(method, "/v1/x", content=BODY).status_code == 502
+
+
 @pytest.mark.parametrize("method", ONCE)
 def test_a_post_or_patch_that_an_instance_breaks_off_is_never_sent_again(gateway, client, method):
     for instance in gateway.instances:
