@@ -11,6 +11,7 @@ COMMANDS = {
     "status": "Show what runs.",
     "scale": "Run another number of API instances: scale api=4.",
     "restart": "Replace worker and API instances without a failed request.",
+    "promote": "Make a replica of the database the primary: promote postgres.replica.1.",
     "down": "Stop everything, requests under way first.",
     "logs": "Show the logs.",
     "serve": "Run one API server, for a container or behind a gateway of your own.",

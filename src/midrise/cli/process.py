@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from midrise.foundation.errors import AppError, Invalid
 from midrise.settings import Settings, load_or_exit
+from midrise.topology.embedded import running_url
 from midrise.topology.errors import Refused
-from midrise.topology.postgres import PostgresPrimary
 from midrise.topology.state import StateFolder
 
 
@@ -32,7 +32,8 @@ def settings_of_running() -> Settings:
     state = StateFolder(settings.home.absolute())
     updates: dict[str, object] = {}
     if settings.database.url is None and state.is_locked():
-        url = PostgresPrimary(state.postgres, sockets=state.sockets).url
+        with refuse_or():
+            url = running_url(state)
         updates["database"] = settings.database.model_copy(update={"url": SecretStr(url)})
     if settings.master.secret is None and state.master_secret.exists():
         text = state.master_secret.read_text(encoding="ascii").strip()

@@ -11,8 +11,8 @@ from midrise.foundation.actor import SYSTEM
 from midrise.foundation.database import Database, PoolSettings
 from midrise.modules.catalog import Seeded, SeedProduct, catalogue_seeding, demo_products, read_products
 from midrise.settings import Settings
+from midrise.topology.embedded import running_url
 from midrise.topology.errors import Refused
-from midrise.topology.postgres import PostgresPrimary
 from midrise.topology.state import StateFolder
 
 LONGEST_STATEMENT_SECONDS = 3600.0
@@ -64,7 +64,7 @@ def running_database_url(settings: Settings) -> str:
     state = StateFolder(settings.home.absolute())
     if not state.is_locked():
         raise Refused("There is no database: set MIDRISE_DATABASE_URL, or start one with `midrise up`.")
-    return PostgresPrimary(state.postgres, sockets=state.sockets).url
+    return running_url(state)
 
 
 async def fill_catalogue(

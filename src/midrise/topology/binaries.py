@@ -17,7 +17,7 @@ from pathlib import Path
 from midrise.topology.errors import Refused
 
 OLDEST_POSTGRES = 15
-POSTGRES_PROGRAMS = ("postgres", "initdb", "pg_basebackup", "pg_controldata", "psql")
+POSTGRES_PROGRAMS = ("postgres", "initdb", "pg_basebackup", "pg_controldata", "pg_rewind", "psql")
 POSTGRES_FOLDERS = (
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",

@@ -29,12 +29,17 @@ class Child:
 
     def __init__(self, component: Component, *, logs: Path) -> None:
         self.component = component
-        self.log = logs / f"{component.name}.log"
+        self._logs = logs
         self._process: asyncio.subprocess.Process | None = None
         self._log_start = 0
         self._is_stopping = False
         self._is_hurried = False
         self._stragglers: dict[int, asyncio.Task[None]] = {}
+
+    @property
+    def log(self) -> Path:
+        """Where the program prints to; a running one goes on in its file when that is renamed."""
+        return self._logs / f"{self.component.name}.log"
 
     @property
     def pid(self) -> int | None:

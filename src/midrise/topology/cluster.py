@@ -10,7 +10,7 @@ import signal
 import tempfile
 import time
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote
@@ -35,6 +35,7 @@ CONFIGURATION = """\
 shared_buffers = '{shared_buffers_mib}MB'
 max_connections = 300
 wal_level = replica
+wal_log_hints = on
 max_wal_senders = 16
 wal_keep_size = '512MB'
 hot_standby_feedback = on
@@ -95,13 +96,24 @@ class PostgresCluster(Component):
     async def _make(self) -> None:
         """Fill the folder. It gets its name only when it is whole, so that a half one is never used."""
 
+    async def _fit(self) -> None:
+        """Make a cluster that was another's until now this one's."""
+
+    def _settings(self) -> Mapping[str, str]:
+        """What the configuration says beyond what is the same for all."""
+        return {}
+
+    def configure(self) -> None:
+        """Write the configuration; a server that runs reads it when it is told to."""
+        self._configure(self.folder)
+
     def command(self) -> list[str]:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": f'"{self.sockets}"',
             "unix_socket_permissions": "0700",
             "port": str(self.port),
-            "cluster_name": self.name,
+            "cluster_name": f"postgres.{self.port}",
             "logging_collector": "off",
             "log_destination": "stderr",
         }
@@ -116,9 +128,11 @@ class PostgresCluster(Component):
         self.account.own(self.sockets)
         self._refuse_other_major()
         await self._await_end_of_leftovers()
-        if not self.has_cluster:
+        if self.has_cluster:
+            await self._fit()
+        else:
             await self._make()
-        self._configure(self.folder)
+        self.configure()
 
     async def is_ready(self, pid: int) -> bool:
         # The lines of postmaster.pid are fixed (PostgreSQL's pidfile.h): 1 is the number, 8 the status, which
@@ -131,6 +145,11 @@ class PostgresCluster(Component):
     def clear(self) -> None:
         for name in (f".s.PGSQL.{self.port}", f".s.PGSQL.{self.port}.lock"):
             (self.sockets / name).unlink(missing_ok=True)
+
+    async def ask(self, statement: str) -> str:
+        """What the server answers to its superuser; raises CannotStart."""
+        place = ("-h", str(self.sockets), "-p", str(self.port), "-U", "postgres", "-d", "postgres")
+        return (await self.run_program("psql", "-X", "-A", "-t", "-q", *place, "-c", statement)).strip()
 
     async def run_program(self, program: str, *arguments: str, input_text: str = "") -> str:
         """Run one of PostgreSQL's own programs to its end. Returns what it printed; raises CannotStart."""
@@ -215,7 +234,8 @@ class PostgresCluster(Component):
         configuration = CONFIGURATION.format(
             shared_buffers_mib=self.shared_buffers_mib, sync_method=sync_method()
         )
-        self.account.write(folder / "midrise.conf", configuration)
+        settings = "".join(f"{name} = {_quoted(value)}\n" for name, value in self._settings().items())
+        self.account.write(folder / "midrise.conf", configuration + settings)
         self.account.write(folder / "pg_hba.conf", ACCESS)
 
 
@@ -227,6 +247,11 @@ def sync_method() -> str:
     found = re.match(r"(\d+)\.(\d+)", platform.release()) if platform.system() == "Linux" else None
     is_able = found is not None and (int(found[1]), int(found[2])) >= SYNCFS_SINCE_LINUX
     return "syncfs" if is_able else "fsync"
+
+
+def _quoted(value: str) -> str:
+    """A value as postgresql.conf takes it."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _signal(pids: Iterable[int], number: signal.Signals) -> None:

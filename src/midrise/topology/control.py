@@ -29,11 +29,17 @@ class Restart(msgspec.Struct, frozen=True, tag=True):
     """Replace instances and worker, without a failed request."""
 
 
+class Promote(msgspec.Struct, frozen=True, tag=True):
+    """Make a replica of the embedded database the primary."""
+
+    name: str
+
+
 class Down(msgspec.Struct, frozen=True, tag=True):
     """Stop everything."""
 
 
-Order = AskStatus | Scale | Restart | Down
+Order = AskStatus | Scale | Restart | Promote | Down
 Obey = Callable[[Order, Tell], Awaitable[None]]
 """Does what is ordered and tells of it; raises Refused."""
 

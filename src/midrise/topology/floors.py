@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from midrise.topology.component import Component
+from midrise.topology.embedded import EmbeddedDatabase
 from midrise.topology.errors import Refused
 from midrise.topology.events import Administrator, Noted, Status, Tell, timed
 from midrise.topology.fleet import Fleet
@@ -18,7 +19,6 @@ from midrise.topology.leftovers import ProcessRecord
 from midrise.topology.nginx import Gateway
 from midrise.topology.outside import first_unreachable
 from midrise.topology.plan import Plan
-from midrise.topology.postgres import PostgresPrimary, PostgresReplica
 from midrise.topology.privileges import Account, server_account
 from midrise.topology.state import StateFolder
 from midrise.topology.together import together
@@ -44,19 +44,14 @@ class Floors:
         self._python_account = Account(prefix=self._account.prefix)
         self._sockets = state.sockets
 
-        primary = PostgresPrimary(state.postgres / "primary", sockets=self._sockets)
-        self._primary_server = primary
-        replicas = [
-            PostgresReplica(number, state.postgres / f"replica.{number}", primary=primary)
-            for number in range(1, plan.embedded_replicas + 1)
-        ]
+        self._database = (
+            EmbeddedDatabase(state, replicas=plan.embedded_replicas, record=self._record, keep=self._kept)
+            if plan.embeds_database
+            else None
+        )
         cache = Valkey(state.valkey, sockets=self._sockets)
-        self._administrator_mark = primary.folder / "midrise.administrator"
-        self.environment = self._make_environment(primary, replicas, cache)
-
-        self._primary = [self._kept(primary)] if plan.embeds_database else []
-        self._replicas = [self._kept(replica) for replica in replicas]
         self._cache = [self._kept(cache)] if plan.embeds_cache else []
+        self.environment = self._make_environment(cache)
         self._worker = self._kept(
             Worker(
                 sockets=self._sockets,
@@ -81,9 +76,11 @@ class Floors:
     async def lower(self) -> None:
         """Stop everything: first what takes requests, last what holds the data."""
         self._is_raised = False
+        if self._database:
+            await self._database.break_off()
         serving = [self._fleet.gateway, *self._fleet.ordered, self._worker]
         await self._stop(serving, self._fleet.stop(), self._worker.stop())
-        for floor in (self._replicas + self._cache, self._primary):
+        for floor in ([*self._replicas, *self._cache], self._primary):
             await self._stop(floor, *(kept.stop() for kept in floor))
 
     def hurry(self) -> None:
@@ -109,6 +106,36 @@ class Floors:
             await self._worker.replace()
         await self._fleet.restart(tell=tell)
 
+    async def promote(self, name: str, *, tell: Tell) -> None:
+        """Make a replica the primary; API instances and worker find it by themselves."""
+        self._refuse_unless_raised()
+        if self._database is None:
+            raise Refused(
+                "The database is an outside one: promote its replica there, "
+                "and API instances and worker find the new primary by themselves"
+            )
+        had_mark = self._administrator_mark.exists()
+        try:
+            await self._database.promote(name, tell=tell)
+        finally:
+            self.environment.update(self._database.environment())
+            if had_mark:
+                self._administrator_mark.touch()
+
+    @property
+    def _primary(self) -> list[Kept]:
+        return [self._database.primary] if self._database else []
+
+    @property
+    def _replicas(self) -> Sequence[Kept]:
+        return self._database.replicas if self._database else ()
+
+    @property
+    def _administrator_mark(self) -> Path:
+        """Says that the first administrator was made, where the data are."""
+        folder = self._database.folder if self._database else self._state.home
+        return folder / "midrise.administrator"
+
     @property
     def _all(self) -> list[Kept]:
         databases = [*self._primary, *self._replicas, *self._cache]
@@ -116,7 +143,6 @@ class Floors:
 
     async def _check_first(self) -> None:
         """Find out what can be known before anything is started."""
-        self._refuse_lost_primary()
         self._refuse_small_disk()
         await self._gateway.write()
         if self._plan.database_url and (server := await first_unreachable([self._plan.database_url])):
@@ -129,18 +155,9 @@ class Floors:
                 Noted(f"{server} can't be reached now; Midrise starts without it and takes it when it can")
             )
 
-    def _refuse_lost_primary(self) -> None:
-        """An empty primary would be copied over what may be the last copy of all data."""
-        replica = next(self._state.postgres.glob("replica.*/PG_VERSION"), None)
-        if self._plan.embeds_database and replica and not self._primary_server.has_cluster:
-            raise Refused(
-                f"{self._primary_server.folder} is missing, but its replica {replica.parent} is there: put it "
-                "back from a backup or that replica, or remove the replica to begin with an empty database"
-            )
-
     def _refuse_small_disk(self) -> None:
         needed = SPACE_FOR_NEW_BYTES * (1 + self._plan.embedded_replicas)
-        is_new = self._plan.embeds_database and not self._primary_server.has_cluster
+        is_new = self._database is not None and not self._database.has_cluster
         if is_new and not has_space(self._state.home, least_bytes=needed):
             raise Refused(full_disk(self._state.home))
 
@@ -200,15 +217,11 @@ class Floors:
             input_text=input_text,
         )
 
-    def _make_environment(
-        self, primary: PostgresPrimary, replicas: Iterable[PostgresReplica], cache: Valkey
-    ) -> dict[str, str]:
+    def _make_environment(self, cache: Valkey) -> dict[str, str]:
         plan = self._plan
         environment = {**plan.environment, "MIDRISE_HOME": str(self._state.home)}
-        if plan.embeds_database:
-            environment["MIDRISE_DATABASE_URL"] = primary.url
-        if plan.embedded_replicas:
-            environment["MIDRISE_REPLICA_URLS"] = ",".join(replica.url for replica in replicas)
+        if self._database:
+            environment |= self._database.environment()
         if plan.embeds_cache:
             environment["MIDRISE_REDIS_URL"] = cache.url
         if not plan.has_master_secret:

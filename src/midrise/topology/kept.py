@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -93,6 +94,15 @@ class Kept:
             raise
         self.state = State.RUNNING
         self._keep()
+
+    def become(self, component: Component) -> None:
+        """Take the process, which runs or not, for another component from now on."""
+        self.component = self._child.component = component
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process, if it runs."""
+        if self.pid is not None:
+            os.kill(self.pid, number)
 
     def _keep(self) -> None:
         self._keeper = asyncio.create_task(self._keep_running(), name=f"keep {self.component.name}")

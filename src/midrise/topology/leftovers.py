@@ -5,9 +5,11 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from midrise.topology import processes
 from midrise.topology.errors import Refused
@@ -22,6 +24,7 @@ SERVERS = {
     "valkey-server": signal.SIGTERM,
     "redis-server": signal.SIGTERM,
     "pg_basebackup -D": signal.SIGTERM,
+    "pg_rewind -D": signal.SIGTERM,
     "initdb -D": signal.SIGTERM,
     "postgres --single": signal.SIGTERM,
     "postgres -D": signal.SIGINT,
@@ -55,6 +58,12 @@ class ProcessRecord:
     def remove(self, name: str) -> None:
         if self._recorded.pop(name, None):
             self._write()
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Call processes what they are now, each by its old name."""
+        renamed = [replace(one, name=names.get(one.name, one.name)) for one in self._recorded.values()]
+        self._recorded = {one.name: one for one in renamed}
+        self._write()
 
     def _write(self) -> None:
         # A full disk must not stop what runs; all that is lost is help after a crash.

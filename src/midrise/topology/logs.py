@@ -7,7 +7,7 @@ is lost.
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +62,15 @@ def cut_large(folder: Path, *, largest_bytes: int) -> None:
                 _cut(log)
         except OSError:
             continue  # a full disk: the next look tries again
+
+
+def rename(folder: Path, names: Mapping[str, str]) -> None:
+    """Call the logs of processes by new names. A process that runs goes on in the same file."""
+    changed = {old: new for old, new in names.items() if old != new}
+    found = [(old, log) for old in changed for log in folder.glob(f"{old}.log*")]
+    moves = [(log.rename(f"{log}.moved"), f"{changed[old]}{log.name.removeprefix(old)}") for old, log in found]
+    for moved, name in moves:
+        moved.rename(folder / name)
 
 
 def _cut(log: Path) -> None:

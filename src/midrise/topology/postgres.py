@@ -13,14 +13,15 @@ can connect: ``postgres``, the superuser, for operators and tests, and ``midrise
 import asyncio
 import contextlib
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from midrise.topology.cluster import PostgresCluster
 from midrise.topology.component import DisposableComponent
 from midrise.topology.errors import CannotStart
+from midrise.topology.places import FIRST_PORT, is_primary, rewinding_mark, timeline_of
 from midrise.topology.privileges import Account
 
-PRIMARY_PORT = 5432
 BUILTIN_LOCALES_SINCE = 17
 FIRST_SQL = """\
 CREATE ROLE midrise LOGIN;
@@ -44,13 +45,19 @@ class PostgresPrimary(PostgresCluster):
     """The server that writes; the one that has the truth."""
 
     def __init__(
-        self, folder: Path, *, sockets: Path, shared_buffers_mib: int = 128, account: Account | None = None
+        self,
+        folder: Path,
+        *,
+        sockets: Path,
+        port: int = FIRST_PORT,
+        shared_buffers_mib: int = 128,
+        account: Account | None = None,
     ) -> None:
         super().__init__(
             "postgres.primary",
             folder,
             sockets=sockets,
-            port=PRIMARY_PORT,
+            port=port,
             shared_buffers_mib=shared_buffers_mib,
             account=account,
         )
@@ -87,6 +94,7 @@ class PostgresReplica(PostgresCluster, DisposableComponent):
         folder: Path,
         *,
         primary: PostgresPrimary,
+        port: int | None = None,
         shared_buffers_mib: int = 128,
         account: Account | None = None,
     ) -> None:
@@ -94,18 +102,14 @@ class PostgresReplica(PostgresCluster, DisposableComponent):
             f"postgres.replica.{number}",
             folder,
             sockets=primary.sockets,
-            port=PRIMARY_PORT + number,
+            port=FIRST_PORT + number if port is None else port,
             shared_buffers_mib=shared_buffers_mib,
             account=account,
         )
         self.primary = primary
 
-    def command(self) -> list[str]:
-        primary = f"host='{self.sockets}' port={self.primary.port} user=postgres application_name={self.name}"
-        return [*super().command(), "-c", f"primary_conninfo={primary}"]
-
     async def is_ready(self, pid: int) -> bool:
-        return await super().is_ready(pid) and await self._is_streaming()
+        return await super().is_ready(pid) and await self.is_streaming()
 
     @property
     def doing(self) -> str:
@@ -115,14 +119,60 @@ class PostgresReplica(PostgresCluster, DisposableComponent):
         return any(sentence in output for sentence in HOPELESS)
 
     async def make_anew(self) -> None:
+        self._refuse_promoted()
         await self._make()
+
+    async def is_streaming(self) -> bool:
+        with contextlib.suppress(CannotStart):
+            return await self.ask("SELECT status FROM pg_stat_wal_receiver") == "streaming"
+        return False
+
+    def _settings(self) -> Mapping[str, str]:
+        return {"primary_conninfo": f"{self._primary_place} application_name={self.name}"}
+
+    @property
+    def _primary_place(self) -> str:
+        return f"host='{self.sockets}' port={self.primary.port} user=postgres"
+
+    async def _fit(self) -> None:
+        """Have a server that was the primary before follow the present one."""
+        mark = rewinding_mark(self.folder)
+        if mark.exists():
+            # A rewind that was broken off leaves nothing that can be relied on.
+            await self._make()
+        elif is_primary(self.folder):
+            self._refuse_promoted()
+            mark.touch()
+            try:
+                await self._rewind()
+            except CannotStart:
+                await self._make()
+        mark.unlink(missing_ok=True)
+
+    async def _rewind(self) -> None:
+        """Take back what it wrote that the primary never got, and fetch what was written there since."""
+        source = f"{self._primary_place} dbname=postgres"
+        await self.run_program(
+            "pg_rewind",
+            *("-D", str(self.folder), f"--source-server={source}", *self._sync_options),
+        )
+        self.account.write(self.folder / "standby.signal", "")
+
+    def _refuse_promoted(self) -> None:
+        """A replica that was promoted by hand holds what nobody else has: nothing is copied over it."""
+        own, primary = timeline_of(self.folder), timeline_of(self.primary.folder)
+        if self.has_cluster and is_primary(self.folder) and own > primary:
+            raise CannotStart(
+                f"{self.name} was promoted (timeline {own}), so it does not follow {self.primary.name} "
+                f"(timeline {primary}) any more: make it the primary with midrise promote {self.name}"
+            )
 
     async def _make(self) -> None:
         """Copy the primary as it runs. An old copy is kept until there is a new one: it may be all there is."""
         unfinished = self._empty_folder()
         await self.run_program(
             "pg_basebackup",
-            *("-D", str(unfinished), "-d", f"host='{self.sockets}' port={self.primary.port} user=postgres"),
+            *("-D", str(unfinished), "-d", self._primary_place),
             *("--checkpoint=fast", "--wal-method=stream", *self._sync_options),
         )
         self.account.write(unfinished / "standby.signal", "")
@@ -131,13 +181,3 @@ class PostgresReplica(PostgresCluster, DisposableComponent):
             self.folder.rename(old)
         unfinished.rename(self.folder)
         await asyncio.to_thread(shutil.rmtree, old, ignore_errors=True)
-
-    async def _is_streaming(self) -> bool:
-        with contextlib.suppress(CannotStart):
-            answer = await self.run_program(
-                "psql",
-                *("-X", "-A", "-t", "-h", str(self.sockets), "-p", str(self.port), "-U", "postgres"),
-                *("-c", "SELECT status FROM pg_stat_wal_receiver"),
-            )
-            return answer.strip() == "streaming"
-        return False

@@ -9,7 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from midrise.topology import logs
-from midrise.topology.control import AskStatus, ControlServer, Down, Order, Restart, Scale
+from midrise.topology.control import AskStatus, ControlServer, Down, Order, Promote, Restart, Scale
 from midrise.topology.errors import Refused
 from midrise.topology.events import Done, Event, Noted, Raised, Tell
 from midrise.topology.floors import Floors
@@ -118,6 +118,10 @@ class Supervisor:
             case Restart():
                 await self._floors.restart(tell=tell)
                 tell(Done("Worker and API instances were replaced"))
+
+            case Promote(name=name):
+                await self._floors.promote(name, tell=tell)
+                tell(Done(f"{name} was promoted: it is postgres.primary now, and the others follow it"))
 
     def _tell(self, event: Event) -> None:
         # A full disk or a terminal that is gone must not stop what runs.
