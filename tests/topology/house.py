@@ -21,6 +21,7 @@ import psutil
 from midrise.topology.binaries import find_postgres
 from midrise.topology.control import Order, ask_status, give
 from midrise.topology.events import Event
+from midrise.topology.places import find_primary
 from midrise.topology.state import StateFolder
 
 LIMIT_S = 90
@@ -107,17 +108,22 @@ class House:
         client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
         return client
 
-    def sql(self, statement: str) -> str:
-        """What the primary answers."""
+    def sql(self, statement: str, *, port: int | None = None) -> str:
+        """What the primary answers, or the server with this port."""
+        psql = self.psql() if port is None else self.psql_of(port)
         answer = subprocess.run(
-            self.psql(), input=statement, capture_output=True, text=True, check=True, timeout=LIMIT_S
+            psql, input=statement, capture_output=True, text=True, check=True, timeout=LIMIT_S
         )
         return answer.stdout.strip()
 
     def psql(self) -> list[str]:
         """The command of a session as the superuser of the primary."""
+        return self.psql_of(find_primary(self.state.postgres).port)
+
+    def psql_of(self, port: int) -> list[str]:
+        """The same on the server with this port."""
         psql = find_postgres().path("psql")
-        return [psql, "-XAtq", "-h", str(self.sockets), "-U", "postgres", "-d", "midrise"]
+        return [psql, "-XAtq", "-h", str(self.sockets), "-p", str(port), "-U", "postgres", "-d", "midrise"]
 
     @property
     def state(self) -> StateFolder:

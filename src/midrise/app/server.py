@@ -109,6 +109,7 @@ async def run_worker(settings: Settings, *, process: str, internal_uds: Path | N
     worker = PgQueuerWorker(
         PoolSettings(database_url(settings), f"midrise {process} jobs"),
         jobs,
+        nodes=database.nodes,
         handlers=[handler for part in assembly.built for handler in part.handlers],
     )
     health = Health({"database": Dependency(worker.check, vital=True)})

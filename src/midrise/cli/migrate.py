@@ -11,4 +11,8 @@ def migrate() -> None:
         from midrise.foundation.database.migrations import migrate as run_migrations
 
         master_secret(settings)
-        run_migrations(database_url(settings), version_folders=migration_folders())
+        run_migrations(
+            database_url(settings),
+            version_folders=migration_folders(),
+            replica_urls=[url.get_secret_value() for url in settings.replica.urls],
+        )

@@ -9,13 +9,12 @@ from pathlib import Path
 from midrise.topology import logs, promotion
 from midrise.topology.component import Component
 from midrise.topology.errors import Refused
-from midrise.topology.events import Tell, timed
+from midrise.topology.events import Noted, Tell, timed
 from midrise.topology.kept import Kept, State
 from midrise.topology.leftovers import ProcessRecord
 from midrise.topology.places import Place, find_primary, replica_numbers, replica_places
 from midrise.topology.postgres import PostgresPrimary, PostgresReplica
 from midrise.topology.state import StateFolder
-from midrise.topology.together import together
 
 FOLLOW_LIMIT_S = 30
 PRIMARY = "postgres.primary"
@@ -104,6 +103,7 @@ class EmbeddedDatabase:
         old, server = self.primary, replica.component
         if not isinstance(server, PostgresReplica):
             raise TypeError(server)
+        await self._refuse_other_promoted(replica)
         is_done = await promotion.is_promoted(server)
         if not is_done:
             await promotion.refuse_unfit(server)
@@ -123,6 +123,15 @@ class EmbeddedDatabase:
         self._rename(next(place for place, kept in self._kept.items() if kept is replica))
         await self._follow(old, tell=tell)
 
+    async def _refuse_other_promoted(self, chosen: Kept) -> None:
+        """What one holds that was promoted by hand would be lost if it followed another."""
+        others = [kept for kept in self.replicas if kept is not chosen and kept.state is State.RUNNING]
+        for server in (kept.component for kept in others):
+            if isinstance(server, PostgresReplica) and await promotion.is_promoted(server):
+                raise Refused(
+                    f"{server.name} was promoted by hand before: promote that one, or lose what it has"
+                )
+
     def _rename(self, primary: Place) -> None:
         """Call every server what it is now."""
         self._primary_place = primary
@@ -138,9 +147,7 @@ class EmbeddedDatabase:
         """Have the old primary and every replica follow the new one."""
         names = ", ".join(kept.component.name for kept in self.replicas)
         with timed(names, "following the new primary", tell=tell):
-            async with together() as group:
-                for kept in self.replicas:
-                    group.create_task(kept.replace() if kept is old else _follow_without_stop(kept))
+            await asyncio.gather(*(_follow(kept, tell=tell, is_new=kept is old) for kept in self.replicas))
 
     def _servers(self, places: Sequence[Place]) -> dict[Place, PostgresPrimary | PostgresReplica]:
         primary = primary_at(self._primary_place, self._state)
@@ -162,11 +169,19 @@ def running_url(state: StateFolder) -> str:
     return primary_at(find_primary(state.postgres), state).url
 
 
-async def _follow_without_stop(kept: Kept) -> None:
-    """Point a replica at its primary by its configuration alone, so that it goes on to answer."""
+async def _follow(kept: Kept, *, tell: Tell, is_new: bool) -> None:
+    """Have one server follow; one that was a replica before goes on to answer meanwhile.
+
+    What does not succeed is tried on by its keeper: the promotion stands.
+    """
     server = kept.component
-    if isinstance(server, PostgresReplica):
-        server.configure()
-        kept.signal(signal.SIGHUP)
-        if not await promotion.follows(server, limit_s=FOLLOW_LIMIT_S):
+    try:
+        if is_new:
             await kept.replace()
+        elif isinstance(server, PostgresReplica):
+            server.configure()
+            kept.signal(signal.SIGHUP)
+            if not await promotion.follows(server, limit_s=FOLLOW_LIMIT_S):
+                tell(Noted(f"{server.name} does not follow yet: see midrise logs {server.name}"))
+    except Refused as refused:
+        tell(Noted(f"{server.name} does not follow yet, and is tried again: {refused}"))

@@ -34,6 +34,7 @@ HOPELESS = (
     "is not a child of this server's history",
     "is ahead of the WAL flush position",
     "is not in this server's history",
+    "before current recovery point",
     "database system identifier differs",
     "recovery aborted because of insufficient parameter settings",
     "could not locate a valid checkpoint record",

@@ -1,11 +1,13 @@
 """What an operator does by hand to make a replica the primary, step by step."""
 
 import asyncio
+import contextlib
 import re
 import time
 
 from midrise.topology.cluster import PostgresCluster
-from midrise.topology.errors import Refused
+from midrise.topology.errors import CannotStart, Refused
+from midrise.topology.places import timeline_of
 from midrise.topology.postgres import PostgresReplica
 
 NEAR_BYTES = 1024 * 1024
@@ -65,16 +67,16 @@ async def promote(replica: PostgresReplica) -> None:
 
 
 async def follows(replica: PostgresReplica, *, limit_s: float) -> bool:
-    """Whether it streams from its primary before the time is up."""
-    limit = time.monotonic() + limit_s
-    # Nobody tells when: the server is asked.
-    while not (streams := await replica.is_streaming()) and time.monotonic() < limit:  # noqa: ASYNC110
-        await asyncio.sleep(LOOK_EVERY_S)
-    return streams
+    """Whether it gets what its primary writes, on the timeline of that, before the time is up."""
+    receives = f"SELECT received_tli = {timeline_of(replica.primary.folder)} FROM pg_stat_wal_receiver"  # noqa: S608  a number
+    return await _becomes_true(replica, receives, limit_s=limit_s)
 
 
 async def _becomes_true(server: PostgresCluster, statement: str, *, limit_s: float) -> bool:
     limit = time.monotonic() + limit_s
-    while not (is_true := await server.ask(statement) == "t") and time.monotonic() < limit:  # noqa: ASYNC110
+    while time.monotonic() < limit:
+        with contextlib.suppress(CannotStart):
+            if await server.ask(statement) == "t":
+                return True
         await asyncio.sleep(LOOK_EVERY_S)
-    return is_true
+    return False

@@ -121,7 +121,9 @@ class Supervisor:
 
             case Promote(name=name):
                 await self._floors.promote(name, tell=tell)
-                tell(Done(f"{name} was promoted: it is postgres.primary now, and the others follow it"))
+                done = f"{name} was promoted: it is postgres.primary now, and the others follow it"
+                self._tell(Noted(done))
+                tell(Done(done))
 
     def _tell(self, event: Event) -> None:
         # A full disk or a terminal that is gone must not stop what runs.

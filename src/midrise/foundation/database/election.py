@@ -13,6 +13,8 @@ log = structlog.get_logger()
 
 _FIND_SECONDS = 1.0
 """How long a caller waits while the primary is looked for: a planned promotion takes about as long."""
+_FIRST_SECONDS = 5.0
+"""How long where it was not known yet: a process that has just started on a busy machine takes its time."""
 _MOST_WAITING = 200
 
 
@@ -47,7 +49,7 @@ class Election:
                 node.start(on_look=self._take_note)
 
     async def find_primary(self) -> Node:
-        """The primary. Raises `Unavailable` where none is found within a second."""
+        """The primary. Raises `Unavailable` where none is found in time."""
         if self._found.is_set():
             return self.primary
         self.start()
@@ -55,7 +57,7 @@ class Election:
             raise Unavailable
         self._waiting += 1
         try:
-            async with asyncio.timeout(_FIND_SECONDS):
+            async with asyncio.timeout(_FIRST_SECONDS if self._system is None else _FIND_SECONDS):
                 await self._found.wait()
         except TimeoutError as nobody:
             raise Unavailable from nobody

@@ -1,10 +1,11 @@
 """Does what is due or asked for: pgqueuer's queue and schedules in PostgreSQL.
 
-Its connection is made again when it breaks.
+Its connection is made again when it breaks, and when another server becomes the primary.
 """
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ import structlog
 from pgqueuer import PgQueuer, RetryRequested
 
 from midrise.foundation.database import connect
+from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.database.pool import PoolSettings
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.jobs.job import AnyHandler, Hopeless, Job
@@ -31,7 +33,8 @@ class PgQueuerWorker:
     """Runs jobs at their times, and those that changes asked for. Several workers share the work.
 
     A job that was asked for stays in the queue until it is done. Where the worker that took it has not been
-    heard of for ``lost_after_seconds``, another one takes it.
+    heard of for ``lost_after_seconds``, another one takes it. ``nodes`` are the servers of the database, where
+    there are more than the settings name.
     """
 
     def __init__(
@@ -39,10 +42,12 @@ class PgQueuerWorker:
         settings: PoolSettings,
         jobs: Sequence[Job],
         *,
+        nodes: Nodes | None = None,
         handlers: Sequence[AnyHandler] = (),
         lost_after_seconds: float = 30,
     ) -> None:
         self._settings = settings
+        self._nodes = nodes or Nodes.of(settings, reading=settings)
         self._jobs = jobs
         self._handlers = handlers
         self._lost_after = timedelta(seconds=lost_after_seconds)
@@ -58,6 +63,7 @@ class PgQueuerWorker:
                 log.warning("worker.interrupted", exc_info=True)
             self.is_connected = False
             await _wait(stopping, _RETRY_SECONDS)
+        await self._nodes.close()
 
     async def check(self) -> None:
         """Raises `Unavailable` where the worker is not connected."""
@@ -65,8 +71,10 @@ class PgQueuerWorker:
             raise Unavailable
 
     async def _work(self, stopping: asyncio.Event) -> None:
-        connection = await connect(self._settings)
+        primary = await self._nodes.find_primary()
+        connection = await connect(replace(self._settings, url=primary.url))
         try:
+            self._nodes.refuse_old_primary(primary, connection)
             # The library encodes its JSON by itself.
             await connection.reset_type_codec("jsonb", schema="pg_catalog")
             queuer = PgQueuer.from_asyncpg_connection(connection)
@@ -87,8 +95,12 @@ class PgQueuerWorker:
                     heartbeat_timeout=self._lost_after,
                 )
             )
-            signals = {asyncio.create_task(lost.wait()), asyncio.create_task(stopping.wait())}
+            moved = asyncio.create_task(self._nodes.primary_changed(primary))
+            signals = {moved, asyncio.create_task(lost.wait()), asyncio.create_task(stopping.wait())}
             await asyncio.wait({working, *signals}, return_when=asyncio.FIRST_COMPLETED)
+            if moved.done():
+                # The old primary may still live: nothing more may be done there.
+                connection.terminate()
             for signal in signals:
                 signal.cancel()
             queuer.shutdown.set()

@@ -15,6 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from midrise.foundation.database.nodes import Nodes
+from midrise.foundation.database.pool import PoolSettings
+from midrise.foundation.errors import Unavailable
+
 _LOCK = 0x6D696472697365
 """The advisory lock that keeps two migrations apart: "midrise" in ASCII."""
 
@@ -26,14 +30,15 @@ class MigrationFailed(Exception):
     """The database could not be brought to the present shape; the text says why, in one sentence."""
 
 
-def migrate(database_url: str, *, version_folders: Sequence[Path]) -> None:
+def migrate(database_url: str, *, version_folders: Sequence[Path], replica_urls: Sequence[str] = ()) -> None:
     """Run every migration that the database lacks; a second run waits for the first and finds nothing to do.
 
-    ``version_folders`` are the modules' own ``migrations`` folders, whose revisions may depend on each other's.
-    All of it happens, or nothing. Raises `MigrationFailed`.
+    Of several servers that the URLs name, the primary is changed. ``version_folders`` are the modules' own
+    ``migrations`` folders, whose revisions may depend on each other's. All of it happens, or nothing. Raises
+    `MigrationFailed`.
     """
     try:
-        asyncio.run(_migrate(database_url, _config(version_folders)))
+        asyncio.run(_migrate(database_url, _config(version_folders), replica_urls))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as trouble:
         raise MigrationFailed(f"The database can't be reached: {trouble}.") from trouble
     except (CommandError, SQLAlchemyError) as trouble:
@@ -53,11 +58,13 @@ def _config(version_folders: Sequence[Path]) -> Config:
     return config
 
 
-async def _migrate(database_url: str, config: Config) -> None:
+async def _migrate(database_url: str, config: Config, replica_urls: Sequence[str]) -> None:
+    primary_url = await _find_primary(database_url, replica_urls)
+
     def connect() -> Awaitable[asyncpg.Connection]:
         # By asyncpg itself, as the pools connect: SQLAlchemy knows neither `sslmode` nor several hosts.
         settings = {"application_name": "midrise migrate", "lock_timeout": _LOCK_TIMEOUT}
-        return cast("Awaitable[asyncpg.Connection]", asyncpg.connect(database_url, server_settings=settings))
+        return cast("Awaitable[asyncpg.Connection]", asyncpg.connect(primary_url, server_settings=settings))
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
     try:
@@ -69,6 +76,18 @@ async def _migrate(database_url: str, config: Config) -> None:
             await connection.commit()
     finally:
         await engine.dispose()
+
+
+async def _find_primary(database_url: str, replica_urls: Sequence[str]) -> str:
+    """The server that takes changes. Raises `MigrationFailed`."""
+    settings = PoolSettings(database_url, "midrise migrate")
+    nodes = Nodes.of(settings, reading=settings, replica_urls=replica_urls)
+    try:
+        return (await nodes.find_primary()).url
+    except Unavailable as nobody:
+        raise MigrationFailed("None of the database's servers is a primary that can be reached.") from nobody
+    finally:
+        await nodes.close()
 
 
 def _upgrade(connection: Connection, config: Config) -> None:
