@@ -59,6 +59,7 @@ def test_a_replica_whose_primary_is_gone(house: House) -> None:
     replica = house.home / "postgres" / "replica.1"
     replica.mkdir(parents=True)
     (replica / "PG_VERSION").write_text("18\n")
+    (replica / "standby.signal").touch()
     assert "but its replica" in refusal(house)
     assert replica.exists()
 
