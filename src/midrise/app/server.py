@@ -17,15 +17,19 @@ from midrise.foundation.admission import (
     ValkeyRateLimiter,
 )
 from midrise.foundation.cache import ValkeyCache
+from midrise.foundation.cache.reads import CachedReads
 from midrise.foundation.database import Database, PoolSettings
+from midrise.foundation.database.cache_switch import CacheSwitch
 from midrise.foundation.database.positions import ConsistencyTokens
 from midrise.foundation.http.asgi import App
+from midrise.foundation.http.caching import CachePlans
 from midrise.foundation.http.error_pages import error_classes, error_handlers
 from midrise.foundation.http.framework import create_framework
 from midrise.foundation.http.lifespan import LivingApp
 from midrise.foundation.http.middleware.access_log import AccessLog
 from midrise.foundation.http.middleware.admission_gate import AdmissionGate
 from midrise.foundation.http.middleware.body_limit import BodyLimit
+from midrise.foundation.http.middleware.cached_answers import CachedAnswers, KeptAnswer
 from midrise.foundation.http.middleware.client_address import ClientAddress
 from midrise.foundation.http.middleware.consistency import ConsistencyHeaders, ConsistencyOfRequest
 from midrise.foundation.http.middleware.cors import Cors
@@ -43,6 +47,9 @@ from midrise.settings import Settings
 
 CREDENTIAL_SHARE = 5
 """Log-ins and registrations of one address: a fifth of what a caller may send in all."""
+
+MOST_ANSWERS_BYTES = 32 * 1024 * 1024
+"""What one process keeps of answers; behind it is the cache that all share."""
 
 LIMIT_OF_PATH = {
     "/v1/auth/login": LimitName.AUTH_LOGIN,
@@ -84,6 +91,7 @@ def create_application(settings: Settings, *, process: str) -> LivingApp:
             cast("App", framework),
             admission=_admission(settings, assembly, cache),
             assembly=assembly,
+            plans=CachePlans.of(framework),
         ),
         health=health,
         starts=[
@@ -150,13 +158,24 @@ def _admission(settings: Settings, assembly: Assembly, cache: ValkeyCache) -> Ad
     )
 
 
+def _answers(cache: ValkeyCache, switch: CacheSwitch) -> CachedReads[KeptAnswer]:
+    return CachedReads(KeptAnswer, cache=cache, switch=switch, name="answer", most_bytes=MOST_ANSWERS_BYTES)
+
+
 def layers(
-    settings: Settings, framework: App, *, admission: Admission | None, assembly: Assembly | None = None
+    settings: Settings,
+    framework: App,
+    *,
+    admission: Admission | None,
+    assembly: Assembly | None = None,
+    plans: CachePlans | None = None,
 ) -> App:
     """The middleware around the framework, innermost first."""
     app: App = IdempotencyKeys(framework)
     app = ConsistencyOfRequest(app)
-    app = AdmissionGate(app, admission=admission, limits=LIMIT_OF_PATH)
+    if assembly is not None and assembly.cache is not None:
+        app = CachedAnswers(app, reads=_answers(assembly.cache, assembly.switch))
+    app = AdmissionGate(app, admission=admission, limits=LIMIT_OF_PATH, plans=plans)
     app = BodyLimit(app)
     app = HeadAnswers(app)
     app = ErrorBoundary(app)

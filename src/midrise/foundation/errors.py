@@ -191,6 +191,7 @@ class NotFound(AppError):
 
     def __init__(self, resource: str = "resource") -> None:
         super().__init__(resource=resource)
+        self.resource = resource
 
 
 class Conflict(AppError):

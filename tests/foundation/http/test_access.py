@@ -111,6 +111,7 @@ CALLER = Actor(user_id=SOMEBODY)
 EDITOR = Actor(user_id=SOMEBODY, permissions=frozenset({PERMISSION}))
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("access", "actor", "refusal"),
     [
@@ -124,19 +125,21 @@ EDITOR = Actor(user_id=SOMEBODY, permissions=frozenset({PERMISSION}))
         (None, VISITOR, Unauthenticated),
     ],
 )
-def test_a_caller_gets_what_the_operation_says(access, actor, refusal):
+async def test_a_caller_gets_what_the_operation_says(access, actor, refusal):
     if refusal is None:
-        check_access(Connection(actor), Handler(access))
+        await check_access(Connection(actor), Handler(access))
         return
     with pytest.raises(refusal):
-        check_access(Connection(actor), Handler(access))
+        await check_access(Connection(actor), Handler(access))
 
 
+@pytest.mark.anyio
 @pytest.mark.parametrize("access", [ANYONE, KNOWN_CALLER, needs(PERMISSION)])
-def test_a_wrong_credential_is_refused_even_where_none_is_needed(access):
+async def test_a_wrong_credential_is_refused_even_where_none_is_needed(access):
     with pytest.raises(Unauthenticated):
-        check_access(Connection(VISITOR, Unauthenticated()), Handler(access))
+        await check_access(Connection(VISITOR, Unauthenticated()), Handler(access))
 
 
-def test_a_wrong_credential_does_not_matter_to_a_log_in():
-    check_access(Connection(VISITOR, Unauthenticated()), Handler(ANYONE_WHATEVER_THEY_SEND))
+@pytest.mark.anyio
+async def test_a_wrong_credential_does_not_matter_to_a_log_in():
+    await check_access(Connection(VISITOR, Unauthenticated()), Handler(ANYONE_WHATEVER_THEY_SEND))

@@ -1,6 +1,6 @@
 """Admission: the rate limit and the caller's session, before anything else is done for a request."""
 
-from midrise.foundation.admission.admission import Admission, Admitted, CachedAdmission, OverLimit
+from midrise.foundation.admission.admission import CALLER, Admission, Admitted, CachedAdmission, OverLimit
 from midrise.foundation.admission.known_callers import KnownCallers
 from midrise.foundation.admission.limits import LimitName, RateLimit, RateLimits, RateVerdict
 from midrise.foundation.admission.rate_limit import (
@@ -12,6 +12,7 @@ from midrise.foundation.admission.rate_limit import (
 from midrise.foundation.admission.session import Caller, RoleGrants, SessionSource, SessionState
 
 __all__ = [
+    "CALLER",
     "Admission",
     "Admitted",
     "CachedAdmission",

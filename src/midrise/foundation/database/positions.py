@@ -69,6 +69,16 @@ class Consistency:
         self.xmin = xmin if self.xmin is None else min(self.xmin, xmin)
         self.next_xid = next_xid if self.next_xid is None else self.next_xid
 
+    def note_shown(self, position: Position) -> None:
+        """Something was shown that is of today, and was read at that place: no later answer may fall behind it.
+
+        What is comparable and behind what the client has seen says nothing new.
+        """
+        if self.reached is None:
+            needed = self.required
+            if needed is None or not position.is_comparable(needed) or position.lsn > needed.lsn:
+                self.reached = position
+
     def note(self, position: Position) -> None:
         """Something of that place was seen or written."""
         if self.reached is None or not position.is_comparable(self.reached) or position.lsn > self.reached.lsn:

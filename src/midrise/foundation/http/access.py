@@ -3,7 +3,7 @@
 An operation without a declaration keeps the application from starting.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
 from midrise.foundation.actor import Actor
-from midrise.foundation.errors import AppError, Unauthenticated
+from midrise.foundation.errors import AppError, Forbidden, Unauthenticated
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +61,31 @@ def refuse_undeclared(app: Litestar, permissions: Iterable[str]) -> None:
                 raise AccessUndeclared(f"{name} needs {access.permission}, which no module declares.")
 
 
-def check_access(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """The guard of every operation. Raises what the caller is refused with."""
+async def check_access(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+    """The guard of every operation. Raises what the caller is refused with.
+
+    It awaits nothing: a guard that is no coroutine would be sent to a thread.
+    """
     access: Access = handler.opt.get("access", KNOWN_CALLER)
-    if access.ignores_credentials or connection.scope.get("method") == "OPTIONS":
+    if connection.scope.get("method") == "OPTIONS":
         return
-    rejection: AppError | None = connection.scope["state"].get("rejection")
+    refusal = check_caller(access, connection.scope["state"])
+    if refusal is not None:
+        raise refusal
+
+
+def check_caller(access: Access, state: Mapping[str, Any]) -> AppError | None:
+    """What the caller of a request with this state is refused with; None where it may call."""
+    if access.ignores_credentials:
+        return None
+    rejection: AppError | None = state.get("rejection")
     if rejection is not None:
         if isinstance(rejection, Unauthenticated):
             rejection.credential_refused = True
-        raise rejection
-    actor: Actor = connection.scope["state"]["actor"]
-    if access.known:
-        actor.known_user_id()
-    if access.permission is not None:
-        actor.require(access.permission)
+        return rejection
+    actor: Actor = state["actor"]
+    if access.known and actor.user_id is None:
+        return Unauthenticated()
+    if access.permission is not None and not actor.may(access.permission):
+        return Forbidden(access.permission)
+    return None

@@ -1,6 +1,6 @@
 """Lists over HTTP: which page is asked for, and the page as the answer with the way to the next."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -43,13 +43,14 @@ class Listing:
             return PageRequest(limit)
         return PageRequest(limit, self._cursors.read(cursor, query=self._query, types=keys))
 
-    def answer(self, page: Page[Item]) -> Response[ListOf[Item]]:
+    def answer(self, page: Page[Item], *, headers: Mapping[str, str] | None = None) -> Response[ListOf[Item]]:
         """The page as the answer, with `Link: <…>; rel="next"` (RFC 8288) where more follows."""
         if page.next_after is None:
-            return Response(ListOf(page.rows))
+            return Response(ListOf(page.rows), headers=headers)
         cursor = self._cursors.sign(page.next_after, query=self._query)
         target = f"{quote(self._path)}?{urlencode([*self._parameters, ('cursor', cursor)])}"
-        return Response(ListOf(page.rows, cursor), headers={"link": f'<{target}>; rel="next"'})
+        link = {"link": f'<{target}>; rel="next"'}
+        return Response(ListOf(page.rows, cursor), headers={**(headers or {}), **link})
 
 
 CurrentListing = Injected[Listing]

@@ -107,6 +107,7 @@ def problem_headers(error: AppError) -> dict[str, str]:
 def answer_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's handler of every exception."""
     known = as_app_error(error, request)
+    request.scope["state"]["error"] = known
     if isinstance(known, InternalError):
         log.error("request.failed", exc_info=error)
     return Response(

@@ -35,7 +35,7 @@ class Doorkeeper:
         self.asked: list[dict] = []
 
     async def admit(self, **question: object) -> Admitted:
-        self.asked.append(question)
+        self.asked.append({name: value for name, value in question.items() if name != "generations"})
         if isinstance(self.decision, Exception):
             raise self.decision
         return self.decision

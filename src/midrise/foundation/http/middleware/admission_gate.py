@@ -7,6 +7,7 @@ from litestar.utils import normalize_path
 from midrise.foundation.actor import Actor
 from midrise.foundation.admission import Admission, Admitted, LimitName, OverLimit, RateVerdict
 from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send, header_of
+from midrise.foundation.http.caching import CachePlans, PlannedCall
 from midrise.foundation.http.middleware.error_boundary import send_problem
 from midrise.foundation.observability.metrics import RATE_LIMITED
 
@@ -22,8 +23,16 @@ class AdmissionGate:
     admission.
     """
 
-    def __init__(self, app: App, *, admission: Admission | None, limits: Mapping[str, LimitName]) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        admission: Admission | None,
+        limits: Mapping[str, LimitName],
+        plans: CachePlans | None = None,
+    ) -> None:
         self._app = app
+        self._plans = plans
         self._admission = admission
         self._limits = limits
 
@@ -34,11 +43,13 @@ class AdmissionGate:
             scope["state"]["actor"] = _actor(scope, Admitted())
             await self._app(scope, receive, send)
             return
+        planned = self._planned(scope, path)
         try:
             admitted = await self._admission.admit(
                 token=_bearer_token(scope),
                 address=scope["client"][0],
                 limit=self._limits.get(path, LimitName.DEFAULT),
+                generations=planned.generations if planned else (),
             )
         except OverLimit as refused:
             RATE_LIMITED.labels(refused.verdict.limit.value).inc()
@@ -46,7 +57,13 @@ class AdmissionGate:
             return
         scope["state"]["actor"] = _actor(scope, admitted)
         scope["state"]["rejection"] = admitted.rejection
+        scope["state"]["planned"], scope["state"]["glance"] = planned, admitted.glance
         await self._app(scope, receive, _with_headers(send, admitted.rate))
+
+    def _planned(self, scope: Scope, path: str) -> PlannedCall | None:
+        if self._plans is None or scope["method"] != "GET":
+            return None
+        return self._plans.find(path, scope["query_string"])
 
 
 def _actor(scope: Scope, admitted: Admitted) -> Actor:

@@ -86,6 +86,13 @@ _REPEATABLE = CallParameter(
     is_required=False,
     examples=["7c9e6679-7425-40de-944b-e07fc1f90ae7"],
 )
+_CONDITIONAL = CallParameter(
+    name=IF_NONE_MATCH,
+    place="header",
+    annotation=Annotated[str, msgspec.Meta(max_length=1000)],
+    description="The ETag that is known; the same is 304",
+    is_required=False,
+)
 _CONSISTENT = CallParameter(
     name="Consistency-Token",
     place="header",
@@ -139,6 +146,7 @@ def _call(route: HTTPRoute, handler: HTTPRouteHandler, method: str) -> Call:
         parameters=[
             *_parameters(handler, route),
             *([_REPEATABLE] if is_repeatable else []),
+            *([_CONDITIONAL] if _is_tagged_by_middleware(handler) else []),
             *([_CONSISTENT] if is_versioned else []),
         ],
         errors=[
@@ -149,6 +157,18 @@ def _call(route: HTTPRoute, handler: HTTPRouteHandler, method: str) -> Call:
         other_answers=options.get("other_answers", {}),
         media_types=options.get("media_types", ()),
     )
+
+
+def _is_tagged_by_middleware(handler: HTTPRouteHandler) -> bool:
+    """What may be remembered has an ETag, whether its handler knows of it or not."""
+    declared = {parameter.name for _, parameter in _header_parameters(handler)}
+    return handler.opt.get("cached") is not None and IF_NONE_MATCH not in declared
+
+
+def _header_parameters(handler: HTTPRouteHandler) -> Iterator[tuple[str, ParameterKwarg]]:
+    for name, definition in parameters_of(handler):
+        if isinstance(definition.kwarg_definition, ParameterKwarg):
+            yield name, definition.kwarg_definition
 
 
 def _answer(annotation: Any) -> Any:

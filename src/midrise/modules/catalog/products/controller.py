@@ -8,6 +8,7 @@ from litestar.openapi.spec import Example
 from litestar.params import PathParameter, QueryParameter, RequestBody
 
 from midrise.foundation.http.access import ANYONE, needs
+from midrise.foundation.http.caching import Cached
 from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, resource_answer
 from midrise.foundation.http.listing import CurrentListing, ListOf
@@ -15,12 +16,14 @@ from midrise.foundation.http.parameters import Cursor, Limit
 from midrise.foundation.money import LARGEST_AMOUNT, Currency
 from midrise.foundation.paging import USUAL_LIMIT
 from midrise.modules.catalog.products.model import (
+    PRODUCTS_GENERATION,
     PRODUCTS_WRITE,
     ProductFilter,
     ProductSort,
     ProductStatus,
     SkuTaken,
     SlugTaken,
+    product_generation,
 )
 from midrise.modules.catalog.products.schemas import (
     ProductShown,
@@ -72,7 +75,11 @@ class ProductsController(Controller):
     path = "/v1/products"
     tags = ("Products",)
 
-    @get(access=ANYONE, summary="List products")
+    @get(
+        access=ANYONE,
+        cached=Cached(PRODUCTS_GENERATION, split_by=PRODUCTS_WRITE),
+        summary="List products",
+    )
     async def list_products(
         self,
         actor: CurrentActor,
@@ -91,9 +98,14 @@ class ProductsController(Controller):
         wanted = ProductFilter(status, price_min, price_max, currency, in_stock)
         page = listing.page(limit, cursor, keys=sort.key_types)
         found = await products.list_products(actor, wanted, sort=sort, page=page)
-        return listing.answer(found.map(product_shown))
+        return listing.answer(found.map(product_shown), headers={"cache-control": _ASK_AGAIN})
 
-    @get("/{product_id:uuid}", access=ANYONE, summary="Read a product")
+    @get(
+        "/{product_id:uuid}",
+        access=ANYONE,
+        cached=Cached(product_generation("{product_id}"), split_by=PRODUCTS_WRITE),
+        summary="Read a product",
+    )
     async def get_product(
         self,
         actor: CurrentActor,
@@ -107,7 +119,12 @@ class ProductsController(Controller):
             product_shown(product), tag=product.tag, if_none_match=if_none_match, cache_control=_ASK_AGAIN
         )
 
-    @get("/by-slug/{slug:str}", access=ANYONE, summary="Read a product by its slug")
+    @get(
+        "/by-slug/{slug:str}",
+        access=ANYONE,
+        cached=Cached(PRODUCTS_GENERATION, split_by=PRODUCTS_WRITE),
+        summary="Read a product by its slug",
+    )
     async def get_product_by_slug(
         self,
         actor: CurrentActor,

@@ -44,7 +44,7 @@ PRODUCTS_GENERATION = "products"
 """The generation of what shows more than one product, or finds one by anything but its id."""
 
 
-def product_generation(product_id: UUID) -> str:
+def product_generation(product_id: UUID | str) -> str:
     """The generation of what shows this product alone."""
     return f"product:{product_id}"
 

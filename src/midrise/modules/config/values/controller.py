@@ -7,11 +7,13 @@ from litestar.openapi.spec import Example
 from litestar.params import PathParameter, RequestBody
 
 from midrise.foundation.http.access import ANYONE, needs
+from midrise.foundation.http.caching import Cached
 from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, resource_answer
 from midrise.foundation.http.listing import CurrentListing, ListOf
 from midrise.foundation.http.parameters import Cursor, Limit
 from midrise.foundation.paging import USUAL_LIMIT
+from midrise.modules.config.values.model import CONFIG_GENERATION, READ
 from midrise.modules.config.values.schemas import ConfigEntryShown, NewConfigValue, entry_shown
 from midrise.modules.config.values.service import Configuration
 
@@ -30,7 +32,11 @@ class ConfigController(Controller):
     path = "/v1/config"
     tags = ("Configuration",)
 
-    @get(access=ANYONE, summary="List the configuration")
+    @get(
+        access=ANYONE,
+        cached=Cached(CONFIG_GENERATION, split_by=READ),
+        summary="List the configuration",
+    )
     async def list_config(
         self,
         configuration: ConfigurationService,
@@ -43,7 +49,12 @@ class ConfigController(Controller):
         page = await configuration.list_entries(actor, listing.page(limit, cursor, keys=tuple[str]))
         return listing.answer(page.map(entry_shown))
 
-    @get("/{key:str}", access=ANYONE, summary="Read a configuration value")
+    @get(
+        "/{key:str}",
+        access=ANYONE,
+        cached=Cached(CONFIG_GENERATION, split_by=READ),
+        summary="Read a configuration value",
+    )
     async def get_config(
         self,
         configuration: ConfigurationService,

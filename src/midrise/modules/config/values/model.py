@@ -22,6 +22,8 @@ _POINTER = "/value"
 _KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 
 
+READ = "config:read"
+
 CONFIG_GENERATION = "config"
 """The generation of everything that shows configuration."""
 

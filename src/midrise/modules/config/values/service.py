@@ -13,6 +13,7 @@ from midrise.foundation.versions import Expected
 from midrise.modules.audit import AuditTrail
 from midrise.modules.config.values.model import (
     CONFIG_GENERATION,
+    READ,
     ConfigAction,
     ConfigEntry,
     StoredValue,
@@ -23,8 +24,6 @@ from midrise.modules.config.values.model import (
 from midrise.modules.config.values.repository import PostgresConfigValues
 
 Value = TypeVar("Value", bound=ConfigValue)
-
-READ = "config:read"
 
 
 class Configuration:

@@ -8,6 +8,7 @@ from litestar import Controller, Response, delete, get, patch, post, put
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from midrise.foundation.http.access import needs
+from midrise.foundation.http.caching import Cached
 from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, resource_answer
 from midrise.foundation.http.listing import CurrentListing, ListOf
@@ -16,7 +17,13 @@ from midrise.foundation.paging import USUAL_LIMIT
 from midrise.modules.identity.accounts.model import OwnAccount
 from midrise.modules.identity.accounts.schemas import AccountChangesBody, NewAccountBody
 from midrise.modules.identity.accounts.service import Accounts
-from midrise.modules.identity.users.model import EmailTaken, LastAdministrator, User, UserFilter
+from midrise.modules.identity.users.model import (
+    EmailTaken,
+    LastAdministrator,
+    User,
+    UserFilter,
+    user_generation,
+)
 from midrise.modules.identity.users.schemas import RoleAssignment, UserShown, user_shown
 from midrise.modules.identity.users.service import Users
 
@@ -54,7 +61,12 @@ class AccountsController(Controller):
         page = await users.list_users(UserFilter(email, role, is_active, text), keys)
         return listing.answer(page.map(user_shown))
 
-    @get("/{user_id:uuid}", access=needs("users:read"), summary="Show a user")
+    @get(
+        "/{user_id:uuid}",
+        access=needs("users:read"),
+        cached=Cached(user_generation("{user_id}")),
+        summary="Show a user",
+    )
     async def show_user(
         self, user_id: FromPath[UUID], users: Injected[Users], if_none_match: IfNoneMatch = None
     ) -> Response[UserShown]:

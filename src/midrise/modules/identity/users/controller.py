@@ -3,11 +3,19 @@
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import JSONBody
 
+from midrise.foundation.admission import CALLER
 from midrise.foundation.http.access import ANYONE_WHATEVER_THEY_SEND, KNOWN_CALLER
+from midrise.foundation.http.caching import Cached
 from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, resource_answer
 from midrise.modules.identity.accounts.service import Accounts
-from midrise.modules.identity.users.model import EmailTaken, LastAdministrator, RegistrationClosed, User
+from midrise.modules.identity.users.model import (
+    EmailTaken,
+    LastAdministrator,
+    RegistrationClosed,
+    User,
+    user_generation,
+)
 from midrise.modules.identity.users.schemas import (
     PermissionsShown,
     ProfileChanges,
@@ -43,7 +51,7 @@ class MeController(Controller):
     path = "/v1/me"
     tags = ("People",)
 
-    @get(access=KNOWN_CALLER, summary="Show the caller's account")
+    @get(access=KNOWN_CALLER, cached=Cached(user_generation(CALLER)), summary="Show the caller's account")
     async def show_me(
         self, users: Injected[Users], actor: CurrentActor, if_none_match: IfNoneMatch = None
     ) -> Response[UserShown]:

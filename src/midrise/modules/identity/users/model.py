@@ -45,7 +45,7 @@ class RegistrationClosed(Forbidden):
         AppError.__init__(self)
 
 
-def user_generation(user_id: UUID) -> str:
+def user_generation(user_id: UUID | str) -> str:
     """The generation of what shows or depends on this account: its profile, its sessions, its roles."""
     return f"user:{user_id}"
 

@@ -1,0 +1,162 @@
+"""Answers from the cache, before the framework is entered, and what it answers into the cache."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from midrise.foundation.cache.reads import CachedReads, Glance, Reading
+from midrise.foundation.database.positions import Consistency, Position
+from midrise.foundation.errors import NotFound
+from midrise.foundation.http.access import check_caller
+from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send
+from midrise.foundation.http.caching import PlannedCall
+from midrise.foundation.http.etags import is_known
+from midrise.foundation.observability.metrics import CACHE_ANSWERS
+
+_KEPT_HEADERS = frozenset({b"content-type", b"cache-control", b"etag", b"link"})
+_NOT_MODIFIED_HEADERS = frozenset({b"cache-control", b"etag"})
+_LONGEST_IF_NONE_MATCH = 1000
+_TAG_BYTES = 12
+
+
+class KeptAnswer(msgspec.Struct, frozen=True):
+    """An answer without what is made for each request. ``missing`` is the noun of one that says not found.
+
+    ``place`` is how far the database had come when it was read.
+    """
+
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    body: bytes = b""
+    tag: str = ""
+    missing: str | None = None
+    place: tuple[int, int, int] | None = None
+
+
+class CachedAnswers:
+    """Looks whether the answer is remembered; where it isn't, has it made once for all who ask meanwhile."""
+
+    def __init__(self, app: App, *, reads: CachedReads[KeptAnswer]) -> None:
+        self._app = app
+        self._reads = reads
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        planned: PlannedCall | None = scope["state"].get("planned")
+        if planned is None or not _is_allowed(planned, scope):
+            await self._app(scope, receive, send)
+            return
+        known, inner = _if_none_match(scope)
+        making = _Making(self._app, inner, receive)
+        glance: Glance | None = scope["state"].get("glance")
+        answer, outcome = await self._find(planned, glance, scope, making)
+        CACHE_ANSWERS.labels(planned.plan.template, outcome).inc()
+        if answer is None:
+            # What was made is shown to this caller alone: an error, or what may not be remembered.
+            answer = making.kept()
+            if answer is None or answer.missing is not None:
+                await making.send(send)
+                return
+        scope["path_template"] = planned.plan.template
+        await _send(answer, scope, send, known=known)
+
+    async def _find(
+        self, planned: PlannedCall, glance: Glance | None, scope: Scope, making: "_Making"
+    ) -> tuple[KeptAnswer | None, str]:
+        if glance is None:
+            await making.make()
+            return None, "bypass"
+        key = planned.key(scope["state"]["actor"])
+        answer = self._reads.find_near(key, glance)
+        if answer is not None:
+            return answer, "hit"
+        answer = await self._reads.find_far(key, glance)
+        if answer is not None:
+            return answer, "shared_hit"
+        answer = await self._reads.read(key, glance, making.read)
+        if making.is_made:
+            return None, "miss"
+        if answer is not None:
+            return answer, "joined"
+        await making.make()
+        return None, "miss"
+
+
+class _Making:
+    """The framework's answer to one request, caught."""
+
+    def __init__(self, app: App, scope: Scope, receive: Receive) -> None:
+        self._app = app
+        self._scope = scope
+        self._receive = receive
+        self._messages: list[Message] = []
+        self.is_made = False
+
+    async def make(self) -> None:
+        async def catch(message: Message) -> None:
+            self._messages.append(message)
+
+        await self._app(self._scope, self._receive, catch)
+        self.is_made = True
+
+    async def read(self) -> Reading[KeptAnswer]:
+        await self.make()
+        request: Consistency | None = self._scope["state"].get("consistency")
+        if request is None:
+            return Reading(None)
+        return Reading(self.kept(), request.xmin, request.next_xid)
+
+    async def send(self, send: Send) -> None:
+        for message in self._messages:
+            await send(message)
+
+    def kept(self) -> KeptAnswer | None:
+        """What may be remembered of it: what was found, and that there is no such thing."""
+        start = self._messages[0]
+        request: Consistency | None = self._scope["state"].get("consistency")
+        reached = request.reached if request else None
+        place = (reached.system, reached.timeline, reached.lsn) if reached else None
+        if start["status"] == 404:
+            error = self._scope["state"].get("error")
+            return KeptAnswer(missing=error.resource, place=place) if isinstance(error, NotFound) else None
+        if start["status"] != 200:
+            return None
+        body = b"".join([message.get("body", b"") for message in self._messages[1:]])
+        headers = {name: value for name, value in start["headers"] if name in _KEPT_HEADERS}
+        if b"etag" not in headers:
+            digest = hashlib.blake2b(body, digest_size=_TAG_BYTES).hexdigest()
+            headers[b"etag"] = f'"{digest}"'.encode()
+        tag = headers[b"etag"].decode("latin-1").strip('"')
+        headers[b"content-length"] = str(len(body)).encode()
+        return KeptAnswer(tuple(headers.items()), body, tag, place=place)
+
+
+def _is_allowed(planned: PlannedCall, scope: Scope) -> bool:
+    """Whether the caller may have the answer; where not, the framework says why."""
+    return check_caller(planned.plan.access, scope["state"]) is None
+
+
+def _if_none_match(scope: Scope) -> tuple[str | None, Scope]:
+    """What the client knows, and the request without it: what is remembered must be whole."""
+    for name, value in scope["headers"]:
+        if name == b"if-none-match":
+            if len(value) > _LONGEST_IF_NONE_MATCH:
+                return None, scope
+            others = [header for header in scope["headers"] if header[0] != b"if-none-match"]
+            return value.decode("latin-1"), {**scope, "headers": others}
+    return None, scope
+
+
+async def _send(answer: KeptAnswer, scope: Scope, send: Send, *, known: str | None) -> None:
+    request: Consistency | None = scope["state"].get("consistency")
+    if request is not None and answer.place is not None:
+        request.note_shown(Position(*answer.place))
+    if answer.missing is not None:
+        raise NotFound(answer.missing)
+    headers: Any = answer.headers
+    if known is not None and is_known(known, answer.tag):
+        headers = [header for header in headers if header[0] in _NOT_MODIFIED_HEADERS]
+        await send({"type": "http.response.start", "status": 304, "headers": headers})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": list(headers)})
+    await send({"type": "http.response.body", "body": answer.body, "more_body": False})
