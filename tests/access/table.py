@@ -120,6 +120,7 @@ PEOPLE = [
     Case("GET /v1/me", KNOWN, plain),
     Case("PATCH /v1/me", KNOWN, body(name="Karim")),
     Case("DELETE /v1/me", KNOWN, plain),
+    Case("GET /v1/me/export", KNOWN, plain),
     Case("GET /v1/me/permissions", KNOWN, plain),
     Case("GET /v1/users", READERS_OF_PEOPLE, plain),
     Case("POST /v1/users", ADMINISTRATORS, new_account),

@@ -5,11 +5,11 @@ from pathlib import Path
 from midrise.foundation.database import Database
 from midrise.foundation.module import Built, House, Module, Permission
 from midrise.modules.audit.events.controller import AuditController
-from midrise.modules.audit.events.model import changes_between
+from midrise.modules.audit.events.model import AuditEvent, AuditEventFilter, changes_between
 from midrise.modules.audit.events.repository import PostgresAuditEvents
 from midrise.modules.audit.events.service import AuditTrail
 
-__all__ = ["MODULE", "AuditTrail", "audit_trail", "changes_between"]
+__all__ = ["MODULE", "AuditEvent", "AuditEventFilter", "AuditTrail", "audit_trail", "changes_between"]
 
 
 def audit_trail(database: Database) -> AuditTrail:

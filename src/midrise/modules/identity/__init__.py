@@ -10,6 +10,7 @@ from midrise.modules.identity.accounts.controller import AccountsController
 from midrise.modules.identity.accounts.model import OwnAccount
 from midrise.modules.identity.credentials.model import InvalidOtp, OtpRequired, ReauthenticationRequired
 from midrise.modules.identity.devices.controller import DevicesController
+from midrise.modules.identity.exports.controller import ExportsController
 from midrise.modules.identity.log_in_attempts.model import TooManyAttempts
 from midrise.modules.identity.passwords.controller import PasswordsController
 from midrise.modules.identity.people import build_people
@@ -64,6 +65,7 @@ def build(house: House) -> Built:
             SessionsController,
             DevicesController,
             PasswordsController,
+            ExportsController,
             SecondFactorsController,
             MeController,
             AccountsController,
@@ -78,6 +80,7 @@ def build(house: House) -> Built:
             "sessions": sessions,
             "devices": people.devices,
             "password_changes": people.passwords,
+            "exports": people.exports,
             "second_factors": proofs.second_factors,
             "signing_keys": keys,
         },

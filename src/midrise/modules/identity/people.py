@@ -10,6 +10,8 @@ from midrise.modules.identity.accounts.service import Accounts
 from midrise.modules.identity.credentials.service import StepUp
 from midrise.modules.identity.devices.repository import PostgresDevices
 from midrise.modules.identity.devices.service import Devices
+from midrise.modules.identity.exports.repository import PostgresExports
+from midrise.modules.identity.exports.service import Exports
 from midrise.modules.identity.passwords.repository import PostgresPasswords
 from midrise.modules.identity.passwords.service import Passwords
 from midrise.modules.identity.roles.service import Roles
@@ -25,6 +27,7 @@ class People:
     devices: Devices
     accounts: Accounts
     passwords: Passwords
+    exports: Exports
 
 
 def build_people(house: House, *, users_table: PostgresUsers, roles: Roles, step_up: StepUp) -> People:
@@ -56,4 +59,5 @@ def build_people(house: House, *, users_table: PostgresUsers, roles: Roles, step
         step_up=step_up,
         audit=audit,
     )
-    return People(users, devices, accounts, passwords)
+    exports = Exports(database=house.database, exports=PostgresExports(), users=users_table, audit=audit)
+    return People(users, devices, accounts, passwords, exports)

@@ -1,0 +1,55 @@
+"""The rows of a person in PostgreSQL.
+
+Every table that refers to users is named here, or kept back with a reason in
+`tests/architecture/test_exports.py`, which fails on a column that is neither.
+"""
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from sqlalchemy import Column, bindparam, select
+
+from midrise.foundation.database import ReadUnit, Statement
+from midrise.modules.identity.exports.model import Record
+from midrise.modules.identity.tables import second_factors, sessions
+
+SHOWN: Mapping[str, Sequence[Column[object]]] = {
+    "second_factors": (second_factors.c.created_at, second_factors.c.confirmed_at),
+}
+"""Tables of which a person has few rows, and what is shown of them."""
+
+SHOWN_OF_SESSIONS: Sequence[Column[object]] = (
+    sessions.c.id,
+    sessions.c.user_agent,
+    sessions.c.address,
+    sessions.c.created_at,
+    sessions.c.rotated_at,
+    sessions.c.expires_at,
+    sessions.c.revoked_at,
+)
+
+_RECORDS = {
+    name: Statement(select(*columns).where(columns[0].table.c.user_id == bindparam("user_id")))
+    for name, columns in SHOWN.items()
+}
+_SESSIONS = Statement(
+    select(*SHOWN_OF_SESSIONS)
+    .where(sessions.c.user_id == bindparam("user_id"), sessions.c.id > bindparam("after"))
+    .order_by(sessions.c.id)
+    .limit(bindparam("limit"))
+)
+
+
+class PostgresExports:
+    """The tables that hold something of a person."""
+
+    async def records(self, unit: ReadUnit, user_id: UUID) -> Mapping[str, Sequence[Record]]:
+        """What the small tables hold of the person, by their names."""
+        return {
+            name: [dict(row) for row in await unit.rows(statement, user_id=user_id)]
+            for name, statement in _RECORDS.items()
+        }
+
+    async def sessions(self, unit: ReadUnit, user_id: UUID, *, after: UUID, limit: int) -> Sequence[Record]:
+        """So many of the person's sessions, ended ones as well, behind the one with that id."""
+        return [dict(row) for row in await unit.rows(_SESSIONS, user_id=user_id, after=after, limit=limit)]
