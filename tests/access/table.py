@@ -109,6 +109,14 @@ SESSIONS = [
     Case("POST /v1/auth/password/change", KNOWN, body(**PASSWORDS)),
 ]
 
+MAILS = [
+    # Nobody was mailed that token: 422 tells that they came through.
+    Case("POST /v1/auth/email/verify", EVERYBODY, body(token="x"), also=frozenset({422})),
+    Case("POST /v1/auth/email/verify/resend", KNOWN, plain),
+    Case("POST /v1/auth/password/forgot", EVERYBODY, body(email="rahima@midrise.test")),
+    Case("POST /v1/auth/password/reset", EVERYBODY, body(token="x", new_password="x"), also=frozenset({422})),
+]
+
 SECOND_FACTORS = [
     Case("POST /v1/auth/mfa/totp", KNOWN, plain),
     # Nobody has set one up: 409 tells that they came through.
@@ -168,4 +176,4 @@ CONFIGURATION = [
     Case("GET /errors/{code}", EVERYBODY, lambda _: Ask({"code": "not_found"})),
 ]
 
-TABLE = [*OPERATION, *SESSIONS, *SECOND_FACTORS, *PEOPLE, *CATALOGUE, *CONFIGURATION]
+TABLE = [*OPERATION, *SESSIONS, *MAILS, *SECOND_FACTORS, *PEOPLE, *CATALOGUE, *CONFIGURATION]

@@ -46,7 +46,7 @@ from midrise.foundation.jobs import Job, forget_old_jobs
 from midrise.settings import Settings
 
 CREDENTIAL_SHARE = 5
-"""Log-ins and registrations of one address: a fifth of what a caller may send in all."""
+"""Log-ins, registrations and mails of one address: a fifth of what a caller may send in all."""
 
 MOST_ANSWERS_BYTES = 32 * 1024 * 1024
 """What one process keeps of answers; behind it is the cache that all share."""
@@ -54,6 +54,8 @@ MOST_ANSWERS_BYTES = 32 * 1024 * 1024
 LIMIT_OF_PATH = {
     "/v1/auth/login": LimitName.AUTH_LOGIN,
     "/v1/auth/register": LimitName.AUTH_REGISTER,
+    "/v1/auth/password/forgot": LimitName.AUTH_MAIL,
+    "/v1/auth/email/verify/resend": LimitName.AUTH_MAIL,
 }
 
 
@@ -146,9 +148,10 @@ def _admission(settings: Settings, assembly: Assembly, cache: ValkeyCache) -> Ad
     """Limits are shared by all servers through the cache; while it is away, each counts for itself."""
     usual = RateLimit.parse(settings.rate.limit)
     strict = usual.share(CREDENTIAL_SHARE) if usual else None
-    shared = {LimitName.DEFAULT: usual, LimitName.AUTH_LOGIN: strict, LimitName.AUTH_REGISTER: strict}
+    by_address = [name for name in LimitName if name.is_by_address]
+    shared = {LimitName.DEFAULT: usual} | dict.fromkeys(by_address, strict)
     stricter = strict.share(CREDENTIAL_SHARE) if strict else None
-    local = shared | {LimitName.AUTH_LOGIN: stricter, LimitName.AUTH_REGISTER: stricter}
+    local = shared | dict.fromkeys(by_address, stricter)
     (sessions,) = (part.session_source for part in assembly.built if part.session_source is not None)
     return Admission(
         tokens=assembly.house.access_tokens,

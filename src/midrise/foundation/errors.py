@@ -47,6 +47,7 @@ class FaultCode(StrEnum):
     PASSWORD_TOO_WEAK = "password_too_weak"  # noqa: S105  a code, no password
     WRONG_PASSWORD = "wrong_password"  # noqa: S105  a code, no password
     WRONG_OTP = "wrong_otp"
+    WRONG_TOKEN = "wrong_token"  # noqa: S105  a code, no token
     INVALID_CURSOR = "invalid_cursor"
     INVALID_CONSISTENCY_TOKEN = "invalid_consistency_token"  # noqa: S105  a code, no token
 
@@ -70,6 +71,7 @@ FAULT_DETAILS: Mapping[FaultCode, str] = {
     FaultCode.PASSWORD_TOO_WEAK: "is too easy to guess: {reason}",
     FaultCode.WRONG_PASSWORD: "is not the present password",
     FaultCode.WRONG_OTP: "is wrong or was used before",
+    FaultCode.WRONG_TOKEN: "is wrong, was used, or has expired",
     FaultCode.INVALID_CURSOR: "is not a cursor of this query",
     FaultCode.INVALID_CONSISTENCY_TOKEN: "is not a token that this service gave out",
 }

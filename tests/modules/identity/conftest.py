@@ -11,6 +11,9 @@ import asyncpg
 import httpx
 import pytest
 from tests.conftest import PASSWORD, client_of
+from tests.modules.identity.mailbox import Mailbox, open_mailbox
+
+from midrise.settings import Settings
 
 NAME = "Rahima Khatun"
 
@@ -54,6 +57,13 @@ async def somebody(application, client, emptier):
             return Person(user_id, body["email"], tokens, known)
 
         yield make
+
+
+@pytest.fixture
+async def mailbox(settings: Settings, connection, tmp_path) -> AsyncIterator[Mailbox]:
+    """A worker's mails."""
+    async with open_mailbox(settings.model_copy(update={"home": tmp_path}), connection) as mailbox:
+        yield mailbox
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ class LimitName(StrEnum):
     """Attempts to log in."""
     AUTH_REGISTER = "auth.register"
     """New accounts."""
+    AUTH_MAIL = "auth.mail"
+    """Mails that anyone can ask for."""
 
     @property
     def is_by_address(self) -> bool:

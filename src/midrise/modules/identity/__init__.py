@@ -10,8 +10,11 @@ from midrise.modules.identity.accounts.controller import AccountsController
 from midrise.modules.identity.accounts.model import OwnAccount
 from midrise.modules.identity.credentials.model import InvalidOtp, OtpRequired, ReauthenticationRequired
 from midrise.modules.identity.devices.controller import DevicesController
+from midrise.modules.identity.email_tokens.model import InvalidEmailToken, TooManyMails
+from midrise.modules.identity.emails.controller import EmailsController
 from midrise.modules.identity.exports.controller import ExportsController
 from midrise.modules.identity.log_in_attempts.model import TooManyAttempts
+from midrise.modules.identity.password_resets.controller import PasswordResetsController
 from midrise.modules.identity.passwords.controller import PasswordsController
 from midrise.modules.identity.people import build_people
 from midrise.modules.identity.proofs import build_proofs
@@ -35,6 +38,22 @@ from midrise.modules.identity.users.service import REGISTRATION_OPEN, Users
 
 __all__ = ["MODULE", "NewUser", "SigningKeys", "Users"]
 
+_CONTROLLERS = (
+    RegistrationController,
+    SessionsController,
+    DevicesController,
+    PasswordsController,
+    ExportsController,
+    SecondFactorsController,
+    EmailsController,
+    PasswordResetsController,
+    MeController,
+    AccountsController,
+    RolesController,
+    PermissionsController,
+    JwksController,
+)
+
 
 def build(house: House) -> Built:
     audit = house.services.get(AuditTrail)
@@ -42,7 +61,7 @@ def build(house: House) -> Built:
     roles = Roles(database=house.database, roles=PostgresRoles(), audit=audit, permissions=house.permissions)
     sessions_table = PostgresSessions()
     proofs = build_proofs(house, users=users_table, sessions=sessions_table)
-    people = build_people(house, users_table=users_table, roles=roles, step_up=proofs.step_up)
+    people = build_people(house, users_table=users_table, roles=roles, proofs=proofs)
     keys = SigningKeys(
         database=house.database, keys=PostgresSigningKeys(), ring=house.key_ring, master=house.master
     )
@@ -60,19 +79,7 @@ def build(house: House) -> Built:
     house.services.provide(people.users)
     house.services.provide(keys)
     return Built(
-        controllers=[
-            RegistrationController,
-            SessionsController,
-            DevicesController,
-            PasswordsController,
-            ExportsController,
-            SecondFactorsController,
-            MeController,
-            AccountsController,
-            RolesController,
-            PermissionsController,
-            JwksController,
-        ],
+        controllers=_CONTROLLERS,
         services={
             "users": people.users,
             "roles": roles,
@@ -82,12 +89,16 @@ def build(house: House) -> Built:
             "password_changes": people.passwords,
             "exports": people.exports,
             "second_factors": proofs.second_factors,
+            "emails": people.mailing.emails,
+            "password_resets": people.mailing.password_resets,
             "signing_keys": keys,
         },
         jobs=[
             Job("sessions.purge_expired", schedule="17 * * * *", run=sessions.purge_expired),
             Job("log_in_attempts.purge", schedule="37 * * * *", run=proofs.attempts.purge),
+            *people.mailing.jobs,
         ],
+        handlers=people.mailing.handlers,
         start=[keys.load],
         session_source=sessions,
     )
@@ -119,6 +130,8 @@ MODULE = Module(
         SecondFactorOn,
         SecondFactorOff,
         TooManyAttempts,
+        InvalidEmailToken,
+        TooManyMails,
         TokenReused,
     ],
     constraint_errors={

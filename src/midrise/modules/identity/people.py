@@ -7,13 +7,14 @@ from midrise.modules.audit import AuditTrail
 from midrise.modules.config import Configuration
 from midrise.modules.identity.accounts.repository import PostgresAccounts
 from midrise.modules.identity.accounts.service import Accounts
-from midrise.modules.identity.credentials.service import StepUp
 from midrise.modules.identity.devices.repository import PostgresDevices
 from midrise.modules.identity.devices.service import Devices
 from midrise.modules.identity.exports.repository import PostgresExports
 from midrise.modules.identity.exports.service import Exports
+from midrise.modules.identity.mailing import Mailing, build_mailing
 from midrise.modules.identity.passwords.repository import PostgresPasswords
 from midrise.modules.identity.passwords.service import Passwords
+from midrise.modules.identity.proofs import Proofs
 from midrise.modules.identity.roles.service import Roles
 from midrise.modules.identity.users.repository import PostgresUsers
 from midrise.modules.identity.users.service import Users
@@ -28,19 +29,22 @@ class People:
     accounts: Accounts
     passwords: Passwords
     exports: Exports
+    mailing: Mailing
 
 
-def build_people(house: House, *, users_table: PostgresUsers, roles: Roles, step_up: StepUp) -> People:
+def build_people(house: House, *, users_table: PostgresUsers, roles: Roles, proofs: Proofs) -> People:
     audit = house.services.get(AuditTrail)
+    devices = Devices(database=house.database, devices=PostgresDevices(), audit=audit)
+    mailing = build_mailing(house, users=users_table, devices=devices, proofs=proofs)
     users = Users(
         database=house.database,
         users=users_table,
         roles=roles,
         passwords=house.passwords,
+        emails=mailing.emails,
         configuration=house.services.get(Configuration),
         audit=audit,
     )
-    devices = Devices(database=house.database, devices=PostgresDevices(), audit=audit)
     accounts = Accounts(
         database=house.database,
         accounts=PostgresAccounts(),
@@ -48,6 +52,7 @@ def build_people(house: House, *, users_table: PostgresUsers, roles: Roles, step
         roles=roles,
         devices=devices,
         passwords=house.passwords,
+        emails=mailing.emails,
         audit=audit,
     )
     passwords = Passwords(
@@ -56,8 +61,9 @@ def build_people(house: House, *, users_table: PostgresUsers, roles: Roles, step
         users=users,
         devices=devices,
         hashing=house.passwords,
-        step_up=step_up,
+        tokens=mailing.tokens,
+        step_up=proofs.step_up,
         audit=audit,
     )
     exports = Exports(database=house.database, exports=PostgresExports(), users=users_table, audit=audit)
-    return People(users, devices, accounts, passwords, exports)
+    return People(users, devices, accounts, passwords, exports, mailing)

@@ -116,6 +116,28 @@ recovery_codes = Table(
     Column("digest", LargeBinary, primary_key=True),
 )
 
+email_tokens = Table(
+    "email_tokens",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    # What mails to one address are counted by: as in users.
+    Column("email_key", Text(collation="C"), nullable=False),
+    # None until the mail is made; it changes when that is made again.
+    Column("digest", LargeBinary),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    # Used, or taken back.
+    Column("spent_at", DateTime(timezone=True)),
+    UniqueConstraint("digest"),
+    CheckConstraint("purpose IN ('verification', 'change', 'reset')", name="purpose_known"),
+    Index("ix_email_tokens_user_id", "user_id", "purpose", "created_at"),
+    Index("ix_email_tokens_email_key", "email_key", "purpose", "created_at"),
+    Index("ix_email_tokens_expires_at", "expires_at"),
+)
+
 signing_keys = Table(
     "signing_keys",
     metadata,

@@ -22,6 +22,7 @@ from midrise.modules.identity.accounts.model import (
 )
 from midrise.modules.identity.accounts.repository import PostgresAccounts
 from midrise.modules.identity.devices.service import Devices
+from midrise.modules.identity.emails.service import Emails
 from midrise.modules.identity.roles.model import CUSTOMER
 from midrise.modules.identity.roles.service import Roles
 from midrise.modules.identity.users.model import User, UserAction, user_generation
@@ -42,6 +43,7 @@ class Accounts:
         roles: Roles,
         devices: Devices,
         passwords: BcryptPasswords,
+        emails: Emails,
         audit: AuditTrail,
     ) -> None:
         self._database = database
@@ -50,6 +52,7 @@ class Accounts:
         self._roles = roles
         self._devices = devices
         self._passwords = passwords
+        self._emails = emails
         self._audit = audit
 
     async def create(self, new: NewAccount, *, actor: Actor) -> User:
@@ -70,6 +73,7 @@ class Accounts:
                 await self._roles.require_known(tx, new.roles)
                 await self._roles.require_held(tx, names, actor=actor)
             await self._users.add(tx, user, password_hash=password_hash, action=UserAction.CREATED, actor=actor)
+            await self._emails.request_verification(tx, user)
             return user
 
         return await self._database.write_once(actor.attempt, User, create)
@@ -151,6 +155,8 @@ class Accounts:
         tx.mark(user_generation(after.id))
         if before.is_active and not after.is_active:
             await self._devices.end_sessions_of(tx, after.id)
+        if after.email != before.email:
+            await self._emails.follow_change(tx, before, after)
         await self._audit.record(
             tx,
             actor,
@@ -161,5 +167,6 @@ class Accounts:
 
     async def _set_password(self, tx: WriteUnit, user: User, password_hash: str, *, actor: Actor) -> None:
         await self._accounts.set_password(tx, user.id, password_hash=password_hash)
+        await self._emails.take_back_tokens(tx, user.id)
         await self._devices.end_sessions_of(tx, user.id)
         await self._audit.record(tx, actor, action=AccountAction.PASSWORD_SET, resource=user.resource)

@@ -9,6 +9,7 @@ from midrise.modules.audit import AuditTrail
 from midrise.modules.identity.credentials.model import WrongPassword
 from midrise.modules.identity.credentials.service import StepUp
 from midrise.modules.identity.devices.service import Devices
+from midrise.modules.identity.email_tokens.service import EmailTokens
 from midrise.modules.identity.passwords.model import PasswordAction
 from midrise.modules.identity.passwords.repository import PostgresPasswords
 from midrise.modules.identity.users.service import Users
@@ -27,6 +28,7 @@ class Passwords:
         users: Users,
         devices: Devices,
         hashing: BcryptPasswords,
+        tokens: EmailTokens,
         step_up: StepUp,
         audit: AuditTrail,
     ) -> None:
@@ -35,6 +37,7 @@ class Passwords:
         self._users = users
         self._devices = devices
         self._hashing = hashing
+        self._tokens = tokens
         self._step_up = step_up
         self._audit = audit
 
@@ -57,6 +60,8 @@ class Passwords:
         async def change(tx: WriteUnit) -> None:
             if not await self._passwords.replace(tx, proved, new_hash=new_hash):
                 raise WrongPassword(_CURRENT)
+            # Whoever knew the old one may have asked for another address.
+            await self._tokens.take_back(tx, user.id)
             await self._devices.end_sessions_of(tx, user.id, kept_id=actor.session_id)
             await self._audit.record(tx, actor, action=PasswordAction.CHANGED, resource=user.resource)
 

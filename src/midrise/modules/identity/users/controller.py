@@ -9,6 +9,9 @@ from midrise.foundation.http.caching import Cached
 from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, resource_answer
 from midrise.modules.identity.accounts.service import Accounts
+from midrise.modules.identity.credentials.model import ReauthenticationRequired
+from midrise.modules.identity.email_tokens.model import TooManyMails
+from midrise.modules.identity.log_in_attempts.model import TooManyAttempts
 from midrise.modules.identity.users.model import (
     EmailTaken,
     LastAdministrator,
@@ -58,7 +61,11 @@ class MeController(Controller):
         """The account behind the token."""
         return _answer(await users.get_own(actor=actor), if_none_match=if_none_match)
 
-    @patch(access=KNOWN_CALLER, summary="Change the caller's account")
+    @patch(
+        access=KNOWN_CALLER,
+        errors=(EmailTaken, ReauthenticationRequired, TooManyAttempts, TooManyMails),
+        summary="Change the caller's account",
+    )
     async def change_me(
         self,
         data: JSONBody[ProfileChanges],
@@ -66,8 +73,14 @@ class MeController(Controller):
         actor: CurrentActor,
         if_match: IfMatch = None,
     ) -> Response[UserShown]:
-        """A merge patch of name and locale."""
-        user = await users.change_profile(data.to_changes(), actor=actor, expected=expected(if_match))
+        """A merge patch of name and locale.
+
+        Another `email` needs the `password`, and `otp` where there is a second factor and the log-in was a
+        while ago. It counts once a token is sent back that is mailed there; the present address is told.
+        """
+        user = await users.change_profile(
+            data.to_changes(), address=data.to_new_address(), actor=actor, expected=expected(if_match)
+        )
         return _answer(user)
 
     @delete(access=KNOWN_CALLER, errors=(LastAdministrator,), summary="Delete the caller's account")

@@ -10,6 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from midrise.foundation.errors import Fault
 from midrise.foundation.text import ONE_LINE, ONE_LINE_IN_WORDS
+from midrise.modules.identity.emails.model import NewAddress, new_address_faults
+from midrise.modules.identity.second_factors.schemas import Otp
 from midrise.modules.identity.users.model import (
     LONGEST_EMAIL,
     LONGEST_NAME,
@@ -77,6 +79,31 @@ class ProfileChanges(msgspec.Struct, forbid_unknown_fields=True):
 
     name: Name | UnsetType = UNSET
     locale: Annotated[Locale, Meta(description="The language of mails", examples=["bn"])] | UnsetType = UNSET
+    email: Email | UnsetType = UNSET
+    password: (
+        Annotated[
+            str,
+            Meta(
+                max_length=1024,
+                description="The present one, which another address needs",
+                examples=["three green boats at dawn"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    otp: Otp | UnsetType = UNSET
+
+    @staticmethod
+    def further_faults(value: Mapping[str, Any]) -> Iterable[Fault]:
+        """An address needs the password, and the form of one."""
+        email = value.get("email")
+        return new_address_faults(email, has_password="password" in value) if isinstance(email, str) else ()
+
+    def to_new_address(self) -> NewAddress | None:
+        if self.email is UNSET:
+            return None
+        password = None if self.password is UNSET else self.password
+        return NewAddress(self.email, password, None if self.otp is UNSET else self.otp)
 
     def to_changes(self) -> UserChanges:
         return UserChanges(

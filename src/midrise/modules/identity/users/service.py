@@ -15,6 +15,8 @@ from midrise.foundation.security.passwords import BcryptPasswords
 from midrise.foundation.versions import Expected
 from midrise.modules.audit import AuditTrail, changes_between
 from midrise.modules.config import Configuration
+from midrise.modules.identity.emails.model import NewAddress
+from midrise.modules.identity.emails.service import Emails
 from midrise.modules.identity.roles.model import ADMINISTRATOR, CUSTOMER
 from midrise.modules.identity.roles.service import Roles
 from midrise.modules.identity.users.model import (
@@ -45,6 +47,7 @@ class Users:
         users: PostgresUsers,
         roles: Roles,
         passwords: BcryptPasswords,
+        emails: Emails,
         configuration: Configuration,
         audit: AuditTrail,
     ) -> None:
@@ -52,6 +55,7 @@ class Users:
         self._users = users
         self._roles = roles
         self._passwords = passwords
+        self._emails = emails
         self._configuration = configuration
         self._audit = audit
 
@@ -90,11 +94,19 @@ class Users:
         async with self._database.read(may_lag=True) as unit:
             return await self._users.list_users(unit, wanted, page)
 
-    async def change_profile(self, changes: UserChanges, *, actor: Actor, expected: Expected) -> User:
-        """Change the actor's name and locale. Raises `PreconditionFailed`."""
+    async def change_profile(
+        self, changes: UserChanges, *, address: NewAddress | None = None, actor: Actor, expected: Expected
+    ) -> User:
+        """Change the actor's name and locale, and have another address verified, which counts from then on.
+
+        Raises `PreconditionFailed`, and what `Emails.prove` and `Emails.request_change` raise.
+        """
+        proved = await self._emails.prove(address, actor=actor) if address else None
         async with self._database.write() as tx:
             before = await self.lock_own(tx, actor=actor)
             expected.check(str(before.version), current=str(before.version))
+            if address and proved:
+                await self._emails.request_change(tx, before, wanted=address, proved=proved, actor=actor)
             after = _changed(before, changes)
             if after == before:
                 return before
@@ -154,6 +166,8 @@ class Users:
 
         async def create(tx: WriteUnit) -> User:
             await self.add(tx, user, password_hash=password_hash, action=action, actor=actor)
+            if action is UserAction.REGISTERED:
+                await self._emails.request_verification(tx, user)
             return user
 
         return await self._database.write_once(actor.attempt, User, create)

@@ -1,0 +1,1 @@
+"""E-mail addresses: whether they are verified, and how they change."""
