@@ -5,13 +5,12 @@
 `/200/700` is answered with status 200 and 700 bytes.
 """
 
-import asyncio
 import sys
 from functools import lru_cache
 from pathlib import Path
 
 from midrise.foundation.http.asgi import Message, Receive, Scope, Send
-from midrise.foundation.http.server import Listener, serve
+from midrise.foundation.http.server import Listener, run, serve
 
 
 async def answer(scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,4 +44,4 @@ async def _live(receive: Receive, send: Send) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(answer, Listener(uds=Path(sys.argv[1]))))
+    run(serve(answer, Listener(uds=Path(sys.argv[1]))))

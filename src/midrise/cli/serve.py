@@ -1,13 +1,12 @@
 """`midrise serve`: one stateless API server."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from midrise.cli.process import refuse_or, settings_of_process
-from midrise.foundation.http.server import InsideServer, Listener
+from midrise.foundation.http.server import InsideServer, Listener, run
 from midrise.foundation.http.server import serve as serve_app
 from midrise.foundation.observability import logs
 
@@ -33,7 +32,7 @@ def serve(
 
         application = create_application(settings, process=name)
         inside = _inside_listener(internal_uds, internal_port)
-        asyncio.run(
+        run(
             serve_app(
                 application,
                 Listener(uds=uds, host=host, port=port),

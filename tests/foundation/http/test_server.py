@@ -23,7 +23,7 @@ from pathlib import Path
 
 from midrise.foundation.http.lifespan import LivingApp
 from midrise.foundation.http.operations import Health
-from midrise.foundation.http.server import InsideServer, Listener, serve
+from midrise.foundation.http.server import InsideServer, Listener, run, serve
 
 folder = Path(sys.argv[1])
 
@@ -33,7 +33,9 @@ async def answer(scope, receive, send):
         while not (folder / "release").exists():
             await asyncio.sleep(0.005)
     await send({"type": "http.response.start", "status": 200, "headers": []})
-    await send({"type": "http.response.body", "body": repr(scope["client"]).encode()})
+    loop = type(asyncio.get_running_loop()).__module__
+    body = loop if scope["path"] == "/loop" else repr(scope["client"])
+    await send({"type": "http.response.body", "body": body.encode()})
 
 async def load():
     if (folder / "broken").exists():
@@ -44,7 +46,7 @@ async def close():
 
 app = LivingApp(answer, health=Health({}), starts=[load], stops=[close])
 inside = InsideServer(app, Listener(uds=folder / "inside.sock"))
-asyncio.run(serve(app, Listener(uds=folder / "api.sock"), beside=inside))
+run(serve(app, Listener(uds=folder / "api.sock"), beside=inside))
 """
 
 
@@ -108,6 +110,11 @@ async def started(short_folder: Path, anyio_backend: object) -> AsyncIterator[Ru
         await server.start()
         await until(server.answers)
         yield server
+
+
+async def test_a_server_runs_on_uvloop(started):
+    async with started.client() as client:
+        assert (await client.get("/loop")).text == "uvloop"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import structlog
 import uvicorn
+import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from midrise.foundation.errors import Malformed
@@ -36,6 +37,11 @@ class Listener:
     uds: Path | None = None
     host: str = "127.0.0.1"
     port: int = 0
+
+
+def run(serving: Coroutine[Any, Any, None]) -> None:
+    """Run a server to its end, on uvloop. uvicorn would choose the loop only if it made it itself."""
+    uvloop.run(serving)
 
 
 async def serve(app: App, listener: Listener, *, beside: "InsideServer | None" = None) -> None:
@@ -112,7 +118,7 @@ def _config(app: App, listener: Listener, *, lifespan: Any) -> uvicorn.Config:
         uds=str(listener.uds) if listener.uds else None,
         host=listener.host,
         port=listener.port,
-        loop="uvloop",
+        loop="none",  # the one it is run on: see run()
         http=_Protocol,
         interface="asgi3",  # its own guess takes a method for an app of ASGI 2
         ws="none",
