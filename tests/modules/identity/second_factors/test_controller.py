@@ -227,3 +227,22 @@ async def test_what_is_stored_shows_neither_secret_nor_codes(person, phone, conn
         *(code.replace("-", "") for code in phone.recovery_codes),
     ):
         assert secret not in written
+
+
+async def test_who_missed_an_answer_gets_it_again(person, client, connection):
+    def key(text):
+        return {"Idempotency-Key": text}
+
+    first, again = [await person.client.post(TOTP, headers=key("start")) for _ in range(2)]
+    assert again.json() == first.json()
+    assert again.headers["idempotency-replayed"] == "true"
+    phone = Phone(first.json()["secret"], [])
+    body, confirm = {"otp": phone.code()}, f"{TOTP}/confirm"
+    answers = [await person.client.post(confirm, json=body, headers=key("confirm")) for _ in range(8)]
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.text for answer in answers}) == 1
+    await let_time_pass(connection)
+    off = {"password": PASSWORD, "otp": phone.code()}
+    for _ in range(2):
+        answer = await person.client.post(f"{TOTP}/disable", json=off, headers=key("disable"))
+        assert answer.status_code == 204

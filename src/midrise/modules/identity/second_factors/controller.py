@@ -46,8 +46,7 @@ class SecondFactorsController(Controller):
         self, data: JSONBody[Confirmation], second_factors: Injected[SecondFactors], actor: CurrentActor
     ) -> RecoveryCodesShown:
         """From now on a log-in needs a code. The recovery codes are shown this once."""
-        codes = await second_factors.confirm(data.otp, actor=actor)
-        return RecoveryCodesShown(recovery_codes=list(codes))
+        return RecoveryCodesShown(recovery_codes=await second_factors.confirm(data.otp, actor=actor))
 
     @post(
         "/disable",

@@ -75,9 +75,9 @@ def open_secret(factor: SecondFactor, master: MasterSecret) -> bytes:
     return master.open(_SEALING_PURPOSE, factor.sealed_secret, associated=factor.user_id.bytes)
 
 
-def generate_recovery_codes() -> tuple[str, ...]:
+def generate_recovery_codes() -> list[str]:
     """Codes of 100 random bits: so many that a plain digest of one can't be reversed."""
-    return tuple("-".join(_random_group() for _ in range(_GROUPS)) for _ in range(RECOVERY_CODES))
+    return ["-".join(_random_group() for _ in range(_GROUPS)) for _ in range(RECOVERY_CODES)]
 
 
 def digest_of_recovery_code(code: str) -> bytes:

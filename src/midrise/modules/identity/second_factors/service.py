@@ -5,7 +5,7 @@ import base64
 from midrise.foundation import clock
 from midrise.foundation.actor import Actor
 from midrise.foundation.database import WriteUnit
-from midrise.foundation.errors import Unauthenticated
+from midrise.foundation.errors import Unauthenticated, Unavailable
 from midrise.foundation.module import House
 from midrise.foundation.security.totp import (
     find_step,
@@ -61,51 +61,69 @@ class SecondFactors:
         """
         await self._step_up.require_fresh(actor)
         secret = generate_totp_secret()
-        async with self._database.write() as tx:
+
+        async def start(tx: WriteUnit) -> NewSecondFactor:
             user = await self._lock_user(tx, actor)
             sealed = seal_secret(secret, self._master, user_id=user.id)
             if not await self._factors.start(tx, user.id, sealed_secret=sealed):
                 raise SecondFactorOn
-        return NewSecondFactor(
-            secret=base64.b32encode(secret).decode("ascii"),
-            otpauth_uri=provisioning_uri(secret, account=user.email, issuer=self._issuer),
-        )
+            return NewSecondFactor(
+                secret=base64.b32encode(secret).decode("ascii"),
+                otpauth_uri=provisioning_uri(secret, account=user.email, issuer=self._issuer),
+            )
 
-    async def confirm(self, otp: str, *, actor: Actor) -> tuple[str, ...]:
-        """Switch the factor on by its first code; the recovery codes, which nobody can show again.
+        return await self._database.write_once(actor.attempt, NewSecondFactor, start)
+
+    async def confirm(self, otp: str, *, actor: Actor) -> list[str]:
+        """Switch the factor on by its first code; the recovery codes, which only the same attempt gets again.
 
         Raises `SecondFactorOff` where none was started, `SecondFactorOn`, `WrongOtp`, `TooManyAttempts`, and
         `ReauthenticationRequired` where the log-in was too long ago.
         """
         await self._step_up.require_fresh(actor)
-        guess = await self._codes.count(actor.known_user_id())
-        codes = generate_recovery_codes()
-        async with self._database.write() as tx:
-            user = await self._lock_user(tx, actor)
-            factor = await self._factors.find_and_lock(tx, user.id)
-            if factor is None:
-                raise SecondFactorOff
-            if factor.is_on:
-                raise SecondFactorOn
+        # The code of an attempt that was made before counted then: it is no further guess.
+        was_done = await self._database.was_done(actor.attempt, list[str])
+        guess = None if was_done else await self._codes.count(actor.known_user_id())
+
+        async def confirm(tx: WriteUnit) -> list[str]:
+            if guess is None:
+                raise Unavailable  # what the attempt came to was forgotten a moment ago
+            user, factor = await self._lock_user(tx, actor), await self._lock_unconfirmed(tx, actor)
             await self._factors.remember_step(tx, user.id, self._step_of(otp, factor))
+            codes = generate_recovery_codes()
             await self._factors.confirm(tx, user.id, digests=[digest_of_recovery_code(code) for code in codes])
             await self._codes.succeed(tx, guess)
             await self._record(tx, user, SecondFactorAction.SWITCHED_ON, actor=actor)
-        return codes
+            return codes
+
+        return await self._database.write_once(actor.attempt, list[str], confirm)
 
     async def switch_off(self, password: str, otp: str, *, actor: Actor) -> None:
         """Forget the factor and its recovery codes.
 
         Raises `SecondFactorOff`, `WrongPassword`, `WrongOtp` and `TooManyAttempts`.
         """
+        if await self._database.was_done(actor.attempt, type(None)):
+            return
         if not await self._codes.is_needed(actor.known_user_id()):
             raise SecondFactorOff
         await self._step_up.require(actor, password=password, otp=otp)
-        async with self._database.write() as tx:
+
+        async def switch_off(tx: WriteUnit) -> None:
             user = await self._lock_user(tx, actor)
             if not await self._factors.remove(tx, user.id):
                 raise SecondFactorOff
             await self._record(tx, user, SecondFactorAction.SWITCHED_OFF, actor=actor)
+
+        await self._database.write_once(actor.attempt, type(None), switch_off)
+
+    async def _lock_unconfirmed(self, tx: WriteUnit, actor: Actor) -> SecondFactor:
+        factor = await self._factors.find_and_lock(tx, actor.known_user_id())
+        if factor is None:
+            raise SecondFactorOff
+        if factor.is_on:
+            raise SecondFactorOn
+        return factor
 
     def _step_of(self, otp: str, factor: SecondFactor) -> int:
         password = read_one_time_password(otp)
