@@ -23,15 +23,10 @@ OLDER = "UPDATE sessions SET created_at = created_at - interval '1 minute' * $1"
 
 
 @pytest.fixture
-async def house(settings, database_url):
+async def proofs(settings, database_url):
     assembly = assemble(settings, process="tests")
-    yield assembly.house
+    yield build_proofs(assembly.house, users=PostgresUsers(), sessions=PostgresSessions())
     await assembly.close()
-
-
-@pytest.fixture
-def proofs(house):
-    return build_proofs(house, users=PostgresUsers(), sessions=PostgresSessions())
 
 
 @pytest.fixture
@@ -122,18 +117,6 @@ async def test_a_right_password_here_ends_the_waiting(step_up, actor):
         for _ in range(9):
             await refused(step_up.require(actor, password="wrong password", otp=None))
         await step_up.require(actor, password=PASSWORD, otp=None)
-
-
-async def test_forgotten_guesses_let_the_owner_in_at_once(proofs, house, client, person, connection):
-    await log_in(client, person.email, "wrong password")
-    await connection.execute(
-        "UPDATE log_in_attempts SET made_at = array_fill(made_at[1], ARRAY[100]), streak = 100"
-    )
-    assert (await log_in(client, person.email)).status_code == 429
-    async with house.database.write() as tx:
-        await proofs.attempts.forget(tx, email=person.email.upper())
-    await connection.execute("DELETE FROM log_in_attempts WHERE cardinality(made_at) = 100")  # the address's
-    assert (await log_in(client, person.email)).status_code == 200
 
 
 async def test_the_worker_forgets_what_is_a_day_old(proofs, client, person, connection):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from tests.conftest import PASSWORD, register
 from tests.modules.identity.conftest import log_in
+from tests.modules.identity.phone import set_up
 
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.security.passwords import BcryptPasswords
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.anyio
 
 NO_CACHE = {"url": "unix:///nowhere/valkey.sock"}
 ANY_PROXY = {"proxies": ["127.0.0.0/8"]}
+NEW_PASSWORD = "four red kites at noon"
 DAY_SECONDS = 24 * 3600
 
 
@@ -212,3 +214,43 @@ async def test_the_table_tells_nobody_who_was_tried(client, rahima, connection):
     assert "rahima" not in written
     assert "wrong" not in written
     assert "127.0.0.1" not in written
+
+
+async def test_the_owner_gets_in_by_a_reset_however_much_was_guessed(
+    client, somebody, connection, mailbox, wait
+):
+    owner = await somebody()
+    phone = await set_up(owner, connection)
+    for _ in range(2):
+        assert (await log_in(client, owner.email, "wrong password")).status_code == 401
+        assert said(await log_in(client, owner.email, otp=phone.wrong_code())) == (401, "invalid_otp")
+    await connection.execute(
+        "UPDATE log_in_attempts SET streak = 50, made_at = array_fill(made_at[1], ARRAY[50])"
+    )
+    for password in ("wrong password", PASSWORD):
+        assert said(await log_in(client, owner.email, password)) == (429, "too_many_attempts")
+    await client.post("/v1/auth/password/forgot", json={"email": owner.email})
+    token = await mailbox.token_to(owner.email, subject="Choose a new password")
+    body = {"token": token, "new_password": NEW_PASSWORD}
+    assert (await client.post("/v1/auth/password/reset", json=body)).status_code == 204
+    await wait(1)  # for the address, which so many guesses came from
+    assert (await log_in(client, owner.email, NEW_PASSWORD, otp=phone.code())).status_code == 200
+
+
+async def test_a_stolen_mailbox_gives_a_few_codes_more_and_no_day_of_them(
+    client, somebody, connection, mailbox
+):
+    owner = await somebody()
+    phone = await set_up(owner, connection)
+    assert said(await log_in(client, owner.email, otp=phone.wrong_code())) == (401, "invalid_otp")
+    of_codes = "SELECT max(cardinality(made_at)) FROM log_in_attempts"
+    await connection.execute(
+        "UPDATE log_in_attempts SET made_at = array_fill(made_at[1], ARRAY[50]) WHERE cardinality(made_at) = 1"
+    )
+    await client.post("/v1/auth/password/forgot", json={"email": owner.email})
+    token = await mailbox.token_to(owner.email, subject="Choose a new password")
+    await client.post("/v1/auth/password/reset", json={"token": token, "new_password": NEW_PASSWORD})
+    assert await connection.fetchval(of_codes) == 45
+    answers = [await log_in(client, owner.email, NEW_PASSWORD, otp=phone.wrong_code()) for _ in range(6)]
+    assert [said(answer) for answer in answers] == [(401, "invalid_otp")] * 5 + [(429, "too_many_attempts")]
+    assert int(answers[5].headers["retry-after"]) > 3600

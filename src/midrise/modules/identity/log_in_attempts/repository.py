@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, func, literal, select, update
+from sqlalchemy import Integer, bindparam, delete, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from midrise.foundation.database import Statement, WriteUnit
@@ -33,6 +33,17 @@ _GIVE_BACK = Statement(
     update(log_in_attempts)
     .where(_IS_PLACE)
     .values(made_at=_WITHOUT, streak=func.greatest(log_in_attempts.c.streak - literal(1), literal(0)))
+)
+_EASE = Statement(
+    update(log_in_attempts)
+    .where(_IS_PLACE)
+    .values(
+        made_at=func.trim_array(
+            log_in_attempts.c.made_at,
+            func.least(bindparam("room", type_=Integer), func.cardinality(log_in_attempts.c.made_at)),
+        ),
+        streak=literal(0),
+    )
 )
 _FORGET = Statement(delete(log_in_attempts).where(_IS_PLACE))
 _PURGE = Statement(
@@ -69,6 +80,10 @@ class PostgresLogInAttempts:
     async def give_back(self, tx: WriteUnit, place: bytes, *, made_at: datetime) -> None:
         """Take back an attempt that nobody judged."""
         await tx.execute(_GIVE_BACK, its_place=place, moment=made_at)
+
+    async def ease(self, tx: WriteUnit, place: bytes, *, room: int) -> None:
+        """Make room for so many more: those that are made next need not wait."""
+        await tx.execute(_EASE, its_place=place, room=room)
 
     async def forget(self, tx: WriteUnit, place: bytes) -> None:
         await tx.execute(_FORGET, its_place=place)

@@ -48,7 +48,7 @@ class LogInAttempts:
 
     async def count_code(self, user_id: UUID) -> Guess:
         """The same for a second factor's code, whose wrong guesses use up none of the password's."""
-        return await self._count((CODES_OF_ACCOUNT, self._place(CODES_OF_ACCOUNT, str(user_id))))
+        return await self._count((CODES_OF_ACCOUNT, self._codes_of(user_id)))
 
     async def succeed(self, tx: WriteUnit, guess: Guess) -> None:
         """The guess was right: whoever comes next need not wait."""
@@ -62,9 +62,14 @@ class LogInAttempts:
                 for place in guess.places:
                     await self._attempts.give_back(tx, place, made_at=guess.made_at)
 
-    async def forget(self, tx: WriteUnit, *, email: str) -> None:
-        """Let the owner in at once, whatever was tried before: after a reset of the password."""
+    async def forget(self, tx: WriteUnit, *, email: str, user_id: UUID) -> None:
+        """Let the owner in at once, whatever was tried before: after a reset of the password.
+
+        Of the guesses at codes only a few are forgotten: who has got hold of somebody's mailbox can reset the
+        password again and again, and must still not guess codes forever.
+        """
         await self._attempts.forget(tx, self._account(email))
+        await self._attempts.ease(tx, self._codes_of(user_id), room=CODES_OF_ACCOUNT.free)
 
     async def purge(self) -> None:
         """Forget where nothing was tried for a day; in small transactions, however much that is."""
@@ -90,6 +95,9 @@ class LogInAttempts:
 
     def _account(self, email: str) -> bytes:
         return self._place(PASSWORDS_OF_ACCOUNT, email_key(email))
+
+    def _codes_of(self, user_id: UUID) -> bytes:
+        return self._place(CODES_OF_ACCOUNT, str(user_id))
 
     def _place(self, limit: Limit, text: str) -> bytes:
         return hmac.digest(self._key, f"{limit.name} {text}".encode("utf-8", "surrogatepass"), "sha256")

@@ -109,7 +109,7 @@ class PasswordResets:
         # Among them the token of a change of address, which whoever knew the old password may have asked for.
         await self._tokens.take_back(tx, user.id)
         await self._devices.end_sessions_of(tx, user.id)
-        await self._attempts.forget(tx, email=user.email)
+        await self._attempts.forget(tx, email=user.email, user_id=user.id)
         await self._mails.request_notice(tx, user, Notice.PASSWORD_RESET)
         owner = replace(actor, user_id=user.id)
         await self._audit.record(tx, owner, action=PasswordResetAction.RESET, resource=user.resource)
