@@ -4,13 +4,14 @@ import asyncio
 import itertools
 import random
 import re
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 import httpx
 from calls import LIST, get
 from house import House
-from load import run_load
+from load import LONGEST_SECONDS, run_load
 
 METRIC = "midrise_cache_answers"
 ANSWERS = re.compile(rf'{METRIC}_total{{.*?outcome="(?P<outcome>\w+)".*?}} (?P<count>[0-9.e+]+)')
@@ -37,14 +38,28 @@ def hit_rates(
         if not any(METRIC in line for line in house.metrics()):
             rates[called] = None
             continue
+        asyncio.run(_warm_up(house, asked))
         before = _counts(house)
-        asyncio.run(
+        read, written = asyncio.run(
             _mix(house, asked, product_ids[:POPULAR], token=token, writes_per_second=writes, seconds=seconds)
         )
         counts = {outcome: count - before.get(outcome, 0) for outcome, count in _counts(house).items()}
         hits = sum(count for outcome, count in counts.items() if outcome in HITS)
-        rates[called] = hits / max(1, sum(counts.values()))
+        rates[f"{called} ({written / seconds:.0f} done, {read / seconds:.0f} reads)"] = hits / max(
+            1, sum(counts.values())
+        )
     return rates
+
+
+async def _warm_up(house: House, asked: Sequence[bytes]) -> None:
+    """Have everything read once, so that no miss is a first one."""
+    await run_load(
+        ("127.0.0.1", house.port),
+        iter(asked),
+        seconds=LONGEST_SECONDS,
+        expected_status=200,
+        connections=READERS,
+    )
 
 
 async def _mix(
@@ -55,14 +70,15 @@ async def _mix(
     token: str,
     writes_per_second: int,
     seconds: float,
-) -> None:
-    """Read as fast as a few readers can, through the gateway, and write at an even pace."""
+) -> tuple[int, int]:
+    """Read as fast as a few readers can, through the gateway, and write at an even pace. Counts both."""
+    done: list[int] = []
     async with asyncio.timeout(seconds + 60):
         writing = asyncio.create_task(
-            _write(house, product_ids, token=token, writes_per_second=writes_per_second)
+            _write(house, product_ids, token=token, writes_per_second=writes_per_second, done=done)
         )
         try:
-            await run_load(
+            outcome = await run_load(
                 ("127.0.0.1", house.port),
                 _by_popularity(asked),
                 seconds=seconds,
@@ -73,6 +89,7 @@ async def _mix(
             writing.cancel()
             with suppress(asyncio.CancelledError):
                 await writing
+    return outcome.answers, len(done)
 
 
 def _by_popularity(asked: Sequence[bytes]) -> Iterator[bytes]:
@@ -83,15 +100,19 @@ def _by_popularity(asked: Sequence[bytes]) -> Iterator[bytes]:
         yield from chosen.choices(asked, cum_weights=weights, k=1000)
 
 
-async def _write(house: House, product_ids: Sequence[str], *, token: str, writes_per_second: int) -> None:
+async def _write(
+    house: House, product_ids: Sequence[str], *, token: str, writes_per_second: int, done: list[int]
+) -> None:
     loop = asyncio.get_running_loop()
     places = asyncio.Semaphore(WRITERS)
     headers = {"Authorization": f"Bearer {token}"}
+    run = secrets.token_hex(4)  # a change that changes nothing would make nothing old
 
     async def change(number: int, product_id: str) -> None:
         async with places:
-            answer = await client.patch(f"/v1/products/{product_id}", json={"description": f"Change {number}"})
+            answer = await client.patch(f"/v1/products/{product_id}", json={"description": f"{run} {number}"})
             answer.raise_for_status()
+            done.append(number)
 
     connected = httpx.AsyncClient(base_url=house.url, headers=headers, timeout=30)
     async with connected as client, asyncio.TaskGroup() as changes:
