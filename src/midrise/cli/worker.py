@@ -1,6 +1,5 @@
 """`midrise worker`: does the jobs."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -19,5 +18,6 @@ def worker(
     logs.configure(process=name, level=settings.log.level)
     with refuse_or():
         from midrise.app import run_worker
+        from midrise.foundation.http.server import run
 
-        asyncio.run(run_worker(settings, process=name, internal_uds=internal_uds))
+        run(run_worker(settings, process=name, internal_uds=internal_uds))

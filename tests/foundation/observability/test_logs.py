@@ -53,7 +53,7 @@ def test_only_what_is_as_grave_as_asked_for_is_logged(level, heard):
 
 def test_every_line_of_a_request_carries_its_id():
     program = """
-    structlog.contextvars.bind_contextvars(request_id="r1")
+    logs.request_ids.set(logs.RequestIds("r1"))
     structlog.get_logger().info("one")
     logging.getLogger("library").info("two")
     """

@@ -111,8 +111,16 @@ class ConsistencyTokens:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        self._last: tuple[Position, str] | None = None
 
     def sign(self, position: Position) -> str:
+        # Answers in a row mostly tell of the same place.
+        last = self._last
+        if last is None or last[0] != position:
+            last = self._last = (position, self._sign(position))
+        return last[1]
+
+    def _sign(self, position: Position) -> str:
         payload = _FIELDS.pack(position.system, position.timeline, position.lsn)
         return urlsafe_b64encode(self._mac(payload) + payload).rstrip(b"=").decode()
 

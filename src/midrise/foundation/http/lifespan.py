@@ -1,6 +1,7 @@
 """An ASGI app with a beginning and an end."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ log = structlog.get_logger()
 Step = Callable[[], Awaitable[object]]
 
 _START_AGAIN_SECONDS = 1.0
+_OBJECTS_BEFORE_COLLECTION = 10_000
 
 
 class LivingApp:
@@ -64,6 +66,7 @@ class LivingApp:
             log.exception("start.failed")
             await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
+        _settle_memory()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self.stop()
@@ -86,3 +89,11 @@ class LivingApp:
                 continue
             log.info("start.complete")
             return
+
+
+def _settle_memory() -> None:
+    """Have the collector pass over what the start has made, which stays: looking through it again and again
+    took a fifth of all the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION, 20, 50)

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from midrise.foundation.http.answer_head import AnswerHead
 from midrise.foundation.http.asgi import App, Message, Scope
 
 
@@ -44,7 +45,13 @@ async def call(
         chunk = next(parts, b"")
         return {"type": "http.request", "body": chunk, "more_body": chunk != b""}
 
+    head = AnswerHead()
+    called.scope["state"].setdefault("answer", head)
+
     async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            head.status = message["status"]
+            message["headers"] = head.complete(message.get("headers", ()))
         called.messages.append(message)
 
     await app(called.scope, receive, send)

@@ -8,7 +8,6 @@ import pytest
 from litestar import get, post
 from litestar.params import FromPath, JSONBody
 from prometheus_client import REGISTRY
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.foundation.http.middleware.asgi_calls import answer_ok, call
 from tests.foundation.http.small_app import client_of, small_app
@@ -16,6 +15,7 @@ from tests.foundation.http.small_app import client_of, small_app
 from midrise.foundation.actor import Actor
 from midrise.foundation.http.access import ANYONE
 from midrise.foundation.http.middleware.access_log import AccessLog
+from midrise.foundation.observability import logs
 
 pytestmark = pytest.mark.anyio
 
@@ -42,7 +42,7 @@ def lines_of_requests(lines: list) -> list[dict]:
 
 
 async def test_a_request_is_one_line(client):
-    with capture_logs(processors=[merge_contextvars]) as lines:
+    with capture_logs(processors=[logs.name_request]) as lines:
         await client.get("/things/mug", headers={"X-Request-ID": "r42"})
     (line,) = lines
     assert line.pop("duration_ms") >= 0
@@ -84,7 +84,7 @@ async def test_what_is_refused_before_anybody_is_known_says_its_address_too(clie
 
 
 async def test_it_holds_nothing_that_the_client_sent_but_its_id(client):
-    with capture_logs(processors=[merge_contextvars]) as lines:
+    with capture_logs(processors=[logs.name_request]) as lines:
         headers = {"Authorization": "Bearer canary", "Cookie": "canary", "User-Agent": "canary"}
         await client.get("/things/canary?token=canary", headers=headers)
         await client.post("/things", json={"password": "canary"}, headers=headers)

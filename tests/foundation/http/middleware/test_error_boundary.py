@@ -5,6 +5,7 @@ from structlog.testing import capture_logs
 from tests.foundation.http.middleware.asgi_calls import answer_ok, call
 
 from midrise.foundation.errors import NotFound, Unavailable
+from midrise.foundation.http.answer_head import AnswerHead
 from midrise.foundation.http.middleware.error_boundary import ErrorBoundary
 
 pytestmark = pytest.mark.anyio
@@ -50,12 +51,13 @@ async def test_a_bug_is_logged_and_nothing_of_it_is_told():
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), NotFound("thing")])
 async def test_an_answer_that_has_begun_is_broken_off(error):
-    sent = []
+    sent, head = [], AnswerHead()
 
     async def send(message):
+        head.status = head.status or message.get("status", 0)
         sent.append(message)
 
-    scope = {"type": "http", "path": "/", "method": "GET", "headers": [], "state": {}}
+    scope = {"type": "http", "path": "/", "method": "GET", "headers": [], "state": {"answer": head}}
     with capture_logs(), pytest.raises(type(error)):
         await raising(error, begun=True)(scope, None, send)
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]

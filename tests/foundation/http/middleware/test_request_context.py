@@ -4,11 +4,11 @@ import re
 
 import pytest
 import structlog
-from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from tests.foundation.http.middleware.asgi_calls import answer_ok, call
 
 from midrise.foundation.http.middleware.request_context import RequestContext
+from midrise.foundation.observability import logs
 
 pytestmark = pytest.mark.anyio
 
@@ -46,7 +46,7 @@ async def logged(*headers: tuple[bytes, bytes]) -> dict:
         structlog.get_logger().info("something")
         await answer_ok(scope, receive, send)
 
-    with capture_logs(processors=[merge_contextvars]) as lines:
+    with capture_logs(processors=[logs.name_request]) as lines:
         await call(RequestContext(log), headers=headers)
     return lines[0]
 

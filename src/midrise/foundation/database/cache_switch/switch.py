@@ -180,7 +180,8 @@ class CacheSwitch:
             return state
 
     async def _turn_off(self, duration: timedelta) -> None:
-        log.warning("cache.off", seconds=duration.total_seconds())
+        if self._server is not None:
+            log.warning("cache.off", seconds=duration.total_seconds())
         async with self._asking:
             try:
                 await self._row.turn_off(await self._connect(), duration)

@@ -6,7 +6,8 @@ from litestar.utils import normalize_path
 
 from midrise.foundation.actor import Actor
 from midrise.foundation.admission import Admission, Admitted, LimitName, OverLimit, RateVerdict
-from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send, header_of
+from midrise.foundation.http.answer_head import answer_head
+from midrise.foundation.http.asgi import App, Receive, Scope, Send, header_of
 from midrise.foundation.http.caching import CachePlans, PlannedCall
 from midrise.foundation.http.middleware.error_boundary import send_problem
 from midrise.foundation.observability.metrics import RATE_LIMITED
@@ -53,12 +54,14 @@ class AdmissionGate:
             )
         except OverLimit as refused:
             RATE_LIMITED.labels(refused.verdict.limit.value).inc()
-            await send_problem(refused, scope, _with_headers(send, refused.verdict))
+            _tell(scope, refused.verdict)
+            await send_problem(refused, scope, send)
             return
         scope["state"]["actor"] = _actor(scope, admitted)
         scope["state"]["rejection"] = admitted.rejection
         scope["state"]["planned"], scope["state"]["glance"] = planned, admitted.glance
-        await self._app(scope, receive, _with_headers(send, admitted.rate))
+        _tell(scope, admitted.rate)
+        await self._app(scope, receive, send)
 
     def _planned(self, scope: Scope, path: str) -> PlannedCall | None:
         if self._plans is None or scope["method"] != "GET":
@@ -92,20 +95,10 @@ def _bearer_token(scope: Scope) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-def _with_headers(send: Send, rate: RateVerdict | None) -> Send:
+def _tell(scope: Scope, rate: RateVerdict | None) -> None:
     """The headers of draft-ietf-httpapi-ratelimit-headers-10."""
     if rate is None:
-        return send
+        return
     policy = f'"{rate.limit.value}";q={rate.quota};w={rate.window_seconds}'.encode()
     state = f'"{rate.limit.value}";r={rate.remaining};t={rate.reset_seconds}'.encode()
-
-    async def send_with_rate(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [
-                *message.get("headers", ()),
-                (b"ratelimit-policy", policy),
-                (b"ratelimit", state),
-            ]
-        await send(message)
-
-    return send_with_rate
+    answer_head(scope).headers += [(b"ratelimit-policy", policy), (b"ratelimit", state)]

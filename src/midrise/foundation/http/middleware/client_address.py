@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
 
@@ -53,6 +54,7 @@ class ClientAddress:
         return address is not None and any(address in network for network in self._trusted)
 
 
+@lru_cache(maxsize=4096)
 def _parsed(text: str) -> Address | None:
     """The address; None for what is none, or has a zone, which means nothing on another machine."""
     try:
@@ -61,6 +63,7 @@ def _parsed(text: str) -> Address | None:
         return None
 
 
+@lru_cache(maxsize=4096)
 def _plain(text: str) -> str:
     """The one spelling of an address: a socket for both protocols shows IPv4 as `::ffff:203.0.113.7`."""
     address = _parsed(text)

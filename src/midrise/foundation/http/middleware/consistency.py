@@ -8,7 +8,8 @@ from midrise.foundation.database.positions import (
     InvalidConsistencyToken,
     consistency,
 )
-from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send, header_of
+from midrise.foundation.http.answer_head import answer_head
+from midrise.foundation.http.asgi import App, Receive, Scope, Send, header_of
 from midrise.foundation.http.middleware.error_boundary import send_problem
 
 _VERSIONED_PREFIX = "/v1/"
@@ -32,19 +33,17 @@ class ConsistencyHeaders:
         request = Consistency()
         scope["state"]["consistency"] = request
 
-        async def send_with_token(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                token = self._tokens.sign(request.told(self._nodes.known()))
-                message["headers"] = [*message.get("headers", ()), (b"consistency-token", token.encode())]
-            await send(message)
+        def token() -> tuple[bytes, bytes]:
+            return b"consistency-token", self._tokens.sign(request.told(self._nodes.known())).encode()
 
+        answer_head(scope).late.append(token)
         header = header_of(scope, b"consistency-token")
         try:
             request.required = self._tokens.read(header) if header else None
         except InvalidConsistencyToken as refused:
-            await send_problem(refused, scope, send_with_token)
+            await send_problem(refused, scope, send)
             return
-        await self._app(scope, receive, send_with_token)
+        await self._app(scope, receive, send)
 
 
 class ConsistencyOfRequest:

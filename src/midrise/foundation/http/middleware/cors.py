@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send
+from midrise.foundation.http.answer_head import answer_head
+from midrise.foundation.http.asgi import App, Receive, Scope, Send
 
 _ALLOWED_HEADERS = (
     b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Consistency-Token, X-Request-ID, "
@@ -25,25 +26,21 @@ class Cors:
         self._origins = frozenset(origin.encode("latin-1") for origin in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope["headers"])
-        origin = headers.get(b"origin")
+        origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
         allowed = origin if origin in self._origins else None
-        if scope["method"] == "OPTIONS" and origin and b"access-control-request-method" in headers:
+        if scope["method"] == "OPTIONS" and origin and _asks_for_method(scope):
             await _answer_preflight(allowed, send)
             return
+        headers = answer_head(scope).headers
+        headers.append(_VARY)
+        if allowed:
+            headers.append((b"access-control-allow-origin", allowed))
+            headers.append((b"access-control-expose-headers", _EXPOSED_HEADERS))
+        await self._app(scope, receive, send)
 
-        async def send_with_cors(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                added = [_VARY]
-                if allowed:
-                    added += [
-                        (b"access-control-allow-origin", allowed),
-                        (b"access-control-expose-headers", _EXPOSED_HEADERS),
-                    ]
-                message["headers"] = [*message.get("headers", ()), *added]
-            await send(message)
 
-        await self._app(scope, receive, send_with_cors)
+def _asks_for_method(scope: Scope) -> bool:
+    return any(name == b"access-control-request-method" for name, _ in scope["headers"])
 
 
 async def _answer_preflight(allowed: bytes | None, send: Send) -> None:

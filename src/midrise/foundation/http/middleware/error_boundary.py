@@ -3,7 +3,8 @@
 import structlog
 
 from midrise.foundation.errors import AppError, InternalError
-from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send
+from midrise.foundation.http.answer_head import answer_head
+from midrise.foundation.http.asgi import App, Receive, Scope, Send
 from midrise.foundation.http.errors import status_of
 from midrise.foundation.http.problems import problem_bytes, problem_headers
 
@@ -17,20 +18,13 @@ class ErrorBoundary:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        begun = False
-
-        async def send_and_note(message: Message) -> None:
-            nonlocal begun
-            begun = begun or message["type"] == "http.response.start"
-            await send(message)
-
         try:
-            await self._app(scope, receive, send_and_note)
+            await self._app(scope, receive, send)
         except Exception as error:
             known = error if isinstance(error, AppError) else InternalError()
             if known is not error:
                 log.exception("request.failed")
-            if begun:
+            if answer_head(scope).status:
                 raise
             await send_problem(known, scope, send)
 

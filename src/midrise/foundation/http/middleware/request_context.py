@@ -1,11 +1,13 @@
-"""Gives every request its id, and puts it on the answer and on every line that is logged meanwhile."""
+"""Gives every request its id, puts it on every line that is logged meanwhile, and completes the answer's
+head.
+"""
 
 import re
 
-import structlog
-
+from midrise.foundation.http.answer_head import AnswerHead
 from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send
 from midrise.foundation.ids import new_id
+from midrise.foundation.observability.logs import RequestIds, request_ids
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -22,20 +24,22 @@ class RequestContext:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id, trace_id = _ids(scope)
-        scope.setdefault("state", {})
-        scope["state"]["request_id"] = request_id
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id)
-        if trace_id:
-            structlog.contextvars.bind_contextvars(trace_id=trace_id)
-        header = (b"x-request-id", request_id.encode("ascii"))
+        head = AnswerHead()
+        state = scope.setdefault("state", {})
+        state["request_id"], state["answer"] = request_id, head
+        head.headers.append((b"x-request-id", request_id.encode("ascii")))
 
-        async def send_with_id(message: Message) -> None:
+        async def send_with_head(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), header]
+                head.status = message["status"]
+                message["headers"] = head.complete(message.get("headers", ()))
             await send(message)
 
-        await self._app(scope, receive, send_with_id)
+        before = request_ids.set(RequestIds(request_id, trace_id))
+        try:
+            await self._app(scope, receive, send_with_head)
+        finally:
+            request_ids.reset(before)
 
 
 def _ids(scope: Scope) -> tuple[str, str]:
