@@ -9,6 +9,7 @@ from tests.conftest import PASSWORD, register
 from tests.modules.identity.conftest import bearer, log_in, registration
 
 from midrise.foundation import clock
+from midrise.foundation.database import Statement
 from midrise.foundation.security import passwords
 
 pytestmark = pytest.mark.anyio
@@ -106,6 +107,24 @@ async def test_every_refusal_costs_the_same_work(client, rahima, disabled, work)
         work.clear()
         await log_in(client, email, password)
         assert sum(work) == 2**4, (email, password)
+
+
+async def test_every_refusal_asks_the_database_as_often(client, rahima, disabled, monkeypatch):
+    statements = []
+    arguments = Statement.arguments
+
+    def noted(statement, values):
+        statements.append(statement.sql)
+        return arguments(statement, values)
+
+    monkeypatch.setattr(Statement, "arguments", noted)
+    asked = {}
+    for email, password in ((rahima, "wrong"), (rahima, ""), (disabled, PASSWORD), ("nobody@midrise.test", "")):
+        statements.clear()
+        assert (await log_in(client, email, password)).status_code == 401
+        asked[email, password] = tuple(statements)
+    assert len(set(asked.values())) == 1
+    assert asked.popitem()[1]
 
 
 async def test_a_hash_of_before_the_cost_was_raised_costs_the_present_one(start_application, rahima, work):
