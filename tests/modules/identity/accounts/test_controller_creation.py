@@ -57,8 +57,9 @@ async def test_whoever_may_not_assign_roles_gives_none(keeper):
     assert "roles:assign" in answer.json()["detail"]
 
 
-async def test_nobody_makes_an_account_that_may_do_more_than_they(keeper, connection):
-    await connection.execute("INSERT INTO role_permissions VALUES ('keeper', 'roles:assign')")
+async def test_nobody_makes_an_account_that_may_do_more_than_they(admin, keeper, connection):
+    permissions = ["users:read", "users:write", "roles:assign"]
+    assert (await admin.patch("/v1/roles/keeper", json={"permissions": permissions})).status_code == 200
     assert (await keeper.client.post(USERS, json=registration(roles=["keeper"]))).status_code == 201
     for role in ("administrator", "support", "manager"):
         answer = await keeper.client.post(USERS, json=registration(roles=["keeper", role]))

@@ -20,10 +20,10 @@ async def admin_id(admin):
 
 
 @pytest.fixture
-async def assigner(somebody, connection):
+async def assigner(admin, somebody):
     """Somebody who may assign roles, and manages products."""
-    await connection.execute("INSERT INTO roles VALUES ('assigner', '', false, 1, now(), now())")
-    await connection.execute("INSERT INTO role_permissions VALUES ('assigner', 'roles:assign')")
+    role = {"name": "assigner", "permissions": ["roles:assign"]}
+    assert (await admin.post("/v1/roles", json=role)).status_code == 201
     return await somebody(roles=["assigner", "manager"])
 
 
