@@ -17,6 +17,7 @@ from midrise.foundation.admission import (
     ValkeyRateLimiter,
 )
 from midrise.foundation.cache import ValkeyCache
+from midrise.foundation.cache.generations import ValkeyGenerations
 from midrise.foundation.cache.reads import CachedReads
 from midrise.foundation.database import Database, PoolSettings
 from midrise.foundation.database.cache_switch import CacheSwitch
@@ -175,7 +176,8 @@ def layers(
 ) -> App:
     """The middleware around the framework, innermost first."""
     app: App = IdempotencyKeys(framework)
-    app = ConsistencyOfRequest(app)
+    cache = assembly.cache if assembly is not None else None
+    app = ConsistencyOfRequest(app, generations=ValkeyGenerations(cache) if cache is not None else None)
     if assembly is not None and assembly.cache is not None:
         app = CachedAnswers(app, reads=_answers(assembly.cache, assembly.switch))
     app = AdmissionGate(app, admission=admission, limits=LIMIT_OF_PATH, plans=plans)

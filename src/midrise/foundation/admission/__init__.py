@@ -1,6 +1,13 @@
 """Admission: the rate limit and the caller's session, before anything else is done for a request."""
 
-from midrise.foundation.admission.admission import CALLER, Admission, Admitted, CachedAdmission, OverLimit
+from midrise.foundation.admission.admission import (
+    CALLER,
+    Admission,
+    Admitted,
+    CachedAdmission,
+    OverLimit,
+    writes_generation,
+)
 from midrise.foundation.admission.known_callers import KnownCallers
 from midrise.foundation.admission.limits import LimitName, RateLimit, RateLimits, RateVerdict
 from midrise.foundation.admission.rate_limit import (
@@ -30,4 +37,5 @@ __all__ = [
     "SessionSource",
     "SessionState",
     "ValkeyRateLimiter",
+    "writes_generation",
 ]

@@ -10,6 +10,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from midrise.foundation.admission.known_callers import KnownCallers
 from midrise.foundation.admission.limits import LimitName, RateVerdict, address_key, user_key
@@ -32,7 +33,8 @@ class Admitted:
     """A request that may come in.
 
     `glance` is what was seen of the generations that were asked for; None where nothing may come from the
-    cache.
+    cache. `writes` is the generation of what this session writes: a server that has seen its horizon has seen
+    all of that.
 
     `caller` is None for a visitor without a token, and where the token is no good: then `rejection` says so,
     and every operation but those that ignore credentials must raise it. `rate` is None where the limit is off.
@@ -42,6 +44,7 @@ class Admitted:
     rejection: AppError | None = None
     rate: RateVerdict | None = None
     glance: Glance | None = None
+    writes: Seen | None = None
 
 
 class OverLimit(RateLimited):
@@ -93,11 +96,12 @@ class Admission:
             seen = ()
         if claims is None:
             return Admitted(rejection=rejection, rate=rate, glance=glance_of(prefix, seen))
-        own, asked = seen[:2], seen[2:]
+        own, asked = seen[:3], seen[3:]
         caller = await self._find_caller(claims, prefix, own)
         if caller is None:
             return Admitted(rejection=Unauthenticated(), rate=rate)
-        return Admitted(caller=caller, rate=rate, glance=glance_of(prefix, asked))
+        writes = own[2] if own else None
+        return Admitted(caller=caller, rate=rate, glance=glance_of(prefix, asked), writes=writes)
 
     def _names(self, claims: AccessClaims | None, generations: Sequence[str]) -> Sequence[str]:
         if claims is None:
@@ -106,6 +110,7 @@ class Admission:
         user_id = str(claims.user_id)
         return [
             *self._sessions.generations(claims.user_id),
+            writes_generation(claims.session_id),
             *(name.replace(CALLER, user_id) for name in generations),
         ]
 
@@ -113,7 +118,7 @@ class Admission:
         self, claims: AccessClaims, prefix: str | None, own: Sequence[Seen]
     ) -> Caller | None:
         if self._cached is not None and prefix is not None and own:
-            user, roles = own
+            user, roles, _ = own
             return await self._cached.callers.find_caller(
                 claims.session_id, claims.user_id, prefix=prefix, user=user, roles=roles
             )
@@ -150,6 +155,11 @@ class CachedAdmission:
 
     callers: KnownCallers
     switch: Prefixes
+
+
+def writes_generation(session_id: UUID) -> str:
+    """The generation of what a session writes, which every change of its marks."""
+    return f"writes:{session_id}"
 
 
 def _caller_key(limit: LimitName, claims: AccessClaims | None, address: str) -> str:

@@ -7,6 +7,7 @@ itself. A record that was lost is drawn anew, with a horizon that is not known; 
 out. docs/cache.md tells why no answer outlives a commit by that.
 """
 
+import contextlib
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ VALUE_CHARACTERS = 16
 
 _SEPARATOR = b":"
 _MARK = Script(Path(__file__).with_name("mark.lua").read_text(encoding="utf-8"))
+_SETTLE = Script(Path(__file__).with_name("settle.lua").read_text(encoding="utf-8"))
 _FILL = Script(Path(__file__).with_name("fill.lua").read_text(encoding="utf-8"))
 
 
@@ -30,12 +32,12 @@ _FILL = Script(Path(__file__).with_name("fill.lua").read_text(encoding="utf-8"))
 class Seen:
     """A generation as a request saw it.
 
-    Nothing can have been kept under it while it is not ``settled``: its horizon is not known.
+    Nothing can have been kept under it while its horizon is not known.
     """
 
     key: str
     value: bytes
-    settled: bool
+    horizon: int | None
 
 
 def record_key(prefix: str, name: str) -> str:
@@ -53,7 +55,7 @@ def read_record(key: str, record: object) -> Seen:
     value, separator, horizon = record.partition(_SEPARATOR) if isinstance(record, bytes) else (b"", b"", b"")
     if not separator or len(value) != VALUE_CHARACTERS:
         raise ValueError("a generation is a value and a horizon")
-    return Seen(key, value, settled=bool(horizon))
+    return Seen(key, value, int(horizon) if horizon else None)
 
 
 class ValkeyGenerations:
@@ -73,6 +75,11 @@ class ValkeyGenerations:
             raise CacheNotMarked from unavailable
         if answer != len(keys):
             raise CacheNotMarked from self._cache.distrust(answer)
+
+    async def settle(self, seen: Seen, *, next_xid: int) -> None:
+        """Find a horizon for a record that has none; it does no harm where that fails."""
+        with contextlib.suppress(CacheUnavailable):
+            await self._cache.run(_SETTLE, keys=[seen.key], arguments=[seen.value, next_xid, RECORD_SECONDS])
 
     async def fill(
         self, seen: Sequence[Seen], *, xmin: int, next_xid: int | None, key: str, answer: bytes

@@ -46,6 +46,12 @@ class Glance:
     seen: tuple[Seen, ...]
 
     @property
+    def horizon(self) -> int | None:
+        """What a reader must have seen the end of, if its answer is to be kept; None where it is not known."""
+        horizons = [each.horizon for each in self.seen if each.horizon is not None]
+        return max(horizons) if len(horizons) == len(self.seen) else None
+
+    @property
     def values(self) -> tuple[bytes, ...]:
         return tuple(each.value for each in self.seen)
 
@@ -84,7 +90,7 @@ class CachedReads(Generic[Value]):
 
     async def find_far(self, call: str, glance: Glance) -> Value | None:
         """What the shared cache remembers."""
-        if not all(each.settled for each in glance.seen):
+        if glance.horizon is None:
             return None
         try:
             kept = await self._cache.execute("GET", self._far_key(call, glance))

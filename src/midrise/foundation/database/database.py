@@ -154,6 +154,9 @@ class Database:
 
     async def _mark(self, unit: WriteUnit) -> None:
         """The last thing before the commit: what is cached of the change becomes old."""
+        request = consistency.get()
+        if request is not None and request.writer is not None and self.nodes.replicas:
+            unit.mark(request.writer)
         if unit.marked and self._marking is not None:
             xid = await unit.transaction_id()
             await self._marking.mark(unit.marked, xid=xid)

@@ -35,6 +35,7 @@ WITH place AS MATERIALIZED (
 SELECT
     is_replica,
     pg_wal_lsn_diff(lsn, '0/0')::bigint AS lsn,
+    pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS xmin,
     CASE
         WHEN is_replica THEN (SELECT received_tli FROM pg_stat_wal_receiver)
         ELSE ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int
@@ -57,7 +58,8 @@ class Node:
 
     ``answers`` tells how the last look ended, ``looked_at`` when it began (by the monotonic clock).
     ``primary_timeline`` is the timeline of the primary, told by who knows all servers; ``renewed_at``
-    is when the connections of that time were thrown away.
+    is when the connections of that time were thrown away. It has seen the end of every transaction below
+    ``xmin``.
     """
 
     def __init__(self, settings: PoolSettings, *, writing: PoolSettings | None = None) -> None:
@@ -65,6 +67,7 @@ class Node:
         self._writing = writing or replace(settings, read_only=False)
         self.write_pool = ConnectionPool(self._writing)
         self.position: Position | None = None
+        self.xmin = 0
         self.is_replica = False
         self.answers = False
         self.looked_at: float | None = None
@@ -171,6 +174,7 @@ class Node:
     def _learn(self, row: asyncpg.Record, system: int, *, began: float) -> None:
         self.is_replica, self.answers, self.looked_at = row["is_replica"], True, began
         lsn: int = row["lsn"] or 0
+        self.xmin = row["xmin"]
         timeline = self._timeline(row, lsn)
         self.position = None if timeline is None else Position(system, timeline, lsn)
         self._known_at = time.monotonic()
@@ -198,6 +202,7 @@ class Node:
     def _forget(self) -> None:
         """It is gone, and may come back as another: nothing of what it was is believed."""
         self.answers = False
+        self.xmin = 0
         self._received_timeline = None
         self._known_at = 0.0
         self.throw_away_connections()

@@ -134,8 +134,9 @@ class Nodes:
             return max(polled, self._written, key=lambda place: place.lsn)
         return polled
 
-    async def choose(self, wanted: Position | None) -> Node:
-        """The server for a read that may come from a replica: one that has reached what is wanted.
+    async def choose(self, wanted: Position | None, *, horizon: int = 0) -> Node:
+        """The server for a read that may come from a replica: one that has reached what is wanted, and has seen
+        the end of every transaction below the horizon.
 
         A replica that is there at once, or within a few milliseconds; else the primary. What is wanted of
         another history than the primary's, as from before a promotion, can only be judged there.
@@ -148,15 +149,12 @@ class Nodes:
             return await self.find_primary()
         self._turn += 1
         ordered = [usable[(self._turn + offset) % len(usable)] for offset in range(len(usable))]
-        ready = self._first_at(ordered, wanted)
+        ready = _first_at(ordered, wanted, horizon)
         if ready is None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ordered[0].moved.wait(), timeout=self._wait_seconds)
-            ready = self._first_at(ordered, wanted)
+            ready = _first_at(ordered, wanted, horizon)
         return ready or await self.find_primary()
-
-    def _first_at(self, nodes: Sequence[Node], wanted: Position) -> Node | None:
-        return next((node for node in nodes if node.position and node.position.covers(wanted)), None)
 
     def _is_usable(self, node: Node) -> bool:
         usable = node.is_well and node.is_replica and self._lag_seconds(node) <= self._most_lag_seconds
@@ -185,6 +183,17 @@ class Nodes:
         if len(self._past_lsns) > _MOST_REMEMBERED:
             half = len(self._past_lsns) // 2
             del self._past_lsns[:half], self._past_times[:half]
+
+
+def _first_at(nodes: Sequence[Node], wanted: Position, horizon: int) -> Node | None:
+    return next(
+        (
+            node
+            for node in nodes
+            if node.xmin >= horizon and node.position is not None and node.position.covers(wanted)
+        ),
+        None,
+    )
 
 
 def _shares_history(node: Node, wanted: Position) -> bool:

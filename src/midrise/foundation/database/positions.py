@@ -52,11 +52,18 @@ class Consistency:
     """What one request may not fall behind, and how far it has come.
 
     ``required`` is None for a client that said nothing; ``known_caller`` is set where that client may have
-    written before, so that only the primary will do. ``xmin`` and ``next_xid`` tell what its reads have seen.
+    written before. Then only the primary will do, or a server that has seen the end of all below
+    ``own_horizon``. ``writer`` is the generation of what this caller writes. An answer that is to be kept must
+    have seen the end of all below ``kept_horizon``; where ``is_to_settle``, a horizon has to be found first,
+    which only the primary can tell. ``xmin`` and ``next_xid`` tell what the reads have seen.
     """
 
     required: Position | None = None
     known_caller: bool = False
+    writer: str | None = None
+    own_horizon: int | None = None
+    kept_horizon: int | None = None
+    is_to_settle: bool = False
     reached: Position | None = None
     xmin: int | None = None
     next_xid: int | None = None
@@ -87,7 +94,15 @@ class Consistency:
     @property
     def only_primary(self) -> bool:
         """Whether nobody can say what the client may have written, so that only the primary will do."""
-        return self.known_caller and self.needed is None
+        if self.is_to_settle:
+            return True
+        return self.known_caller and self.needed is None and self.own_horizon is None
+
+    @property
+    def horizon(self) -> int:
+        """A server must have seen the end of all transactions below it."""
+        own = self.own_horizon if self.required is None else None
+        return max(own or 0, self.kept_horizon or 0)
 
     @property
     def needed(self) -> Position | None:

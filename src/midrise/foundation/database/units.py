@@ -103,6 +103,8 @@ class ReadUnit:
         if not self._as_primary and wanted and not (position and position.covers(wanted)):
             # A replica that crashed may come back further behind than it was when it was chosen.
             raise _FellBehind
+        if not self._as_primary and first[XMIN] < request.horizon:
+            raise _FellBehind
         if self._nodes.replicas:
             request.note(position or NOWHERE)
         request.note_snapshot(first[XMIN], next_xid=first[NEXT_XID])
@@ -125,7 +127,7 @@ class ReadUnit:
         if not self._may_lag or (request is not None and request.only_primary):
             return await self._nodes.find_primary()
         self._wanted = (request.needed if request else None) or self._nodes.known()
-        return await self._nodes.choose(self._wanted)
+        return await self._nodes.choose(self._wanted, horizon=request.horizon if request else 0)
 
     async def _leave_node(self, trouble: BaseException | None) -> None:
         node, self._node = self._node, None

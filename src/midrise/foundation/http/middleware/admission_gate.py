@@ -60,6 +60,7 @@ class AdmissionGate:
         scope["state"]["actor"] = _actor(scope, admitted)
         scope["state"]["rejection"] = admitted.rejection
         scope["state"]["planned"], scope["state"]["glance"] = planned, admitted.glance
+        scope["state"]["writes"] = admitted.writes
         _tell(scope, admitted.rate)
         await self._app(scope, receive, send)
 

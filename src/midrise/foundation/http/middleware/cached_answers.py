@@ -66,6 +66,9 @@ class CachedAnswers:
             await making.make()
             return None, "bypass"
         key = planned.key(scope["state"]["actor"])
+        request: Consistency | None = scope["state"].get("consistency")
+        if request is not None:
+            request.kept_horizon, request.is_to_settle = glance.horizon, glance.horizon is None
         answer = self._reads.find_near(key, glance)
         if answer is not None:
             return answer, "hit"

@@ -1,6 +1,10 @@
 """`Consistency-Token`: what a client has seen or written comes with its request, and leaves with the answer."""
 
+import asyncio
+
 from midrise.foundation.actor import Actor
+from midrise.foundation.admission import writes_generation
+from midrise.foundation.cache.generations import Seen, ValkeyGenerations
 from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.database.positions import (
     Consistency,
@@ -52,8 +56,10 @@ class ConsistencyOfRequest:
     What admission itself reads is nothing that the client is shown.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, *, generations: ValkeyGenerations | None = None) -> None:
         self._app = app
+        self._generations = generations
+        self._settling: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request: Consistency | None = scope["state"].get("consistency")
@@ -62,8 +68,20 @@ class ConsistencyOfRequest:
             return
         actor: Actor = scope["state"]["actor"]
         request.known_caller = actor.user_id is not None
+        request.writer = writes_generation(actor.session_id) if actor.session_id else None
+        writes: Seen | None = scope["state"].get("writes")
+        request.own_horizon = writes.horizon if writes else None
         before = consistency.set(request)
         try:
             await self._app(scope, receive, send)
         finally:
             consistency.reset(before)
+            if writes is not None and writes.horizon is None and request.next_xid is not None:
+                self._settle_soon(writes, request.next_xid)
+
+    def _settle_soon(self, writes: Seen, next_xid: int) -> None:
+        """From now on a replica can tell whether it has all that this session wrote. Nobody waits for that."""
+        if self._generations is not None:
+            task = asyncio.create_task(self._generations.settle(writes, next_xid=next_xid))
+            self._settling.add(task)
+            task.add_done_callback(self._settling.discard)
