@@ -77,6 +77,13 @@ class Servers:
     async def value(self, server: PostgresCluster, statement: str) -> object:
         return (await self.run(server, statement))[0][0]
 
+    def rows_now(self, server: PostgresCluster, statement: str) -> list[asyncpg.Record]:
+        """The same as `run`, from synchronous code."""
+        return asyncio.run(self.run(server, statement))
+
+    def value_now(self, server: PostgresCluster, statement: str) -> object:
+        return self.rows_now(server, statement)[0][0]
+
     async def promote(self, server: PostgresCluster) -> None:
         assert await self.value(server, "SELECT pg_promote()")
 

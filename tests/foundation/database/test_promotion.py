@@ -146,6 +146,22 @@ async def test_reads_go_on_while_there_is_no_primary(two: Servers):
         assert await names(database) == ["seen"]
 
 
+async def test_who_says_nothing_is_served_without_the_last_that_a_lost_primary_took_with_it(two: Servers):
+    primary, replica = two.all
+    async with watching(two) as database:
+        await add(database, "seen")
+        await two.replayed(replica, of=primary)
+        await two.run(replica, "SELECT pg_wal_replay_pause()")
+        await add(database, "not replayed")
+        _, request = await in_request(database)
+        assert await names(database) == ["not replayed", "seen"]
+        two.kill(primary)
+        await until(lambda: not database.nodes.primary.answers)
+        assert (await in_request(database))[0] == ["seen"]
+        with pytest.raises(Unavailable):
+            await in_request(database, required=request.reached)
+
+
 async def test_every_place_is_labelled_with_the_timeline_that_it_is_on(three: Servers):
     primary, promoted, follower = three.all
     async with watching(three) as database:

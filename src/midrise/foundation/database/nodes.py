@@ -127,9 +127,13 @@ class Nodes:
     def known(self) -> Position | None:
         """The furthest place of the primary that this process knows of.
 
-        It is what reads want for clients that say nothing: so these are shown nothing older than a poll.
+        It is what reads want for clients that say nothing: so these are shown nothing older than a poll. While
+        the primary is away it may have taken its last with it: then it is the furthest place of a replica.
         """
         polled = self.primary.position
+        if polled and not self.primary.answers:
+            left = [node.position for node in self.replicas if node.is_well and _shares_history(node, polled)]
+            return max((place for place in left if place), key=lambda place: place.lsn, default=polled)
         if polled and self._written and self._written.is_comparable(polled):
             return max(polled, self._written, key=lambda place: place.lsn)
         return polled
