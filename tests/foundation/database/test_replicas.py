@@ -1,6 +1,7 @@
 """Reads on a real replica whose replay is paused, as seen over HTTP."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 
 import asyncpg
@@ -11,6 +12,9 @@ from tests.conftest import ADMIN_EMAIL, log_in
 from tests.servers import REPLICA_PORT, database_url
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("replica")]
+
+UNHEARD_OF = itertools.count(1_000_000)
+"""Prices that nobody has asked for before."""
 
 END_OUR_CONNECTIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'midrise tests%'
@@ -78,19 +82,24 @@ def reads_on_replica() -> float:
     return REGISTRY.get_sample_value("midrise_reads_total", {"server": "replica"}) or 0
 
 
-async def read_from_replica(client: httpx.AsyncClient, path: str) -> httpx.Response:
+async def list_anew(client: httpx.AsyncClient) -> httpx.Response:
+    """List products as nobody has before, so that no cache has the answer."""
+    return await client.get("/v1/products", params={"price_max": next(UNHEARD_OF)})
+
+
+async def read_from_replica(client: httpx.AsyncClient) -> httpx.Response:
     """Ask until it was the replica that answered: it may have to catch up first."""
     async with asyncio.timeout(20):
         while True:
             before = reads_on_replica()
-            answer = await client.get(path)
+            answer = await list_anew(client)
             if reads_on_replica() > before:
                 return answer
             await asyncio.sleep(0.02)
 
 
 async def test_what_may_lag_is_read_from_the_replica(visitor):
-    assert (await read_from_replica(visitor, "/v1/products")).json()["items"] == []
+    assert (await read_from_replica(visitor)).json()["items"] == []
 
 
 async def test_a_client_that_sends_its_token_reads_what_it_wrote_though_replay_is_paused(
@@ -164,14 +173,14 @@ async def test_a_token_of_another_database_is_served_by_the_primary(client, visi
 async def test_a_replica_that_goes_away_is_not_noticed_and_taken_again_when_it_is_back(
     visitor, replica, emptier, sockets
 ):
-    await read_from_replica(visitor, "/v1/products")
+    await read_from_replica(visitor)
     url = database_url(sockets, "postgres", role="postgres", port=REPLICA_PORT)
     operator = await asyncpg.connect(url)
     try:
         for _ in range(20):
             await operator.execute(END_OUR_CONNECTIONS)
-            answers = await asyncio.gather(*(visitor.get("/v1/products") for _ in range(10)))
+            answers = await asyncio.gather(*(list_anew(visitor) for _ in range(10)))
             assert {answer.status_code for answer in answers} == {200}
-        await read_from_replica(visitor, "/v1/products")
+        await read_from_replica(visitor)
     finally:
         await operator.close()

@@ -77,7 +77,8 @@ class ReadUnit:
             raise told_or_raised(trouble, self._constraint_errors) from trouble
         except (*CONNECTION_TROUBLE, *REPLICA_TROUBLE, _FellBehind, Unavailable) as trouble:
             cause = trouble.__cause__ if isinstance(trouble, Unavailable) else trouble
-            if isinstance(trouble, Unavailable) and self._as_primary and not tells_of_lost_primary(cause):
+            is_final = (self._as_primary or self._node is None) and not tells_of_lost_primary(cause)
+            if isinstance(trouble, Unavailable) and is_final:
                 raise
             await self._leave_node(cause)
         except asyncpg.PostgresError as refused:
@@ -126,8 +127,16 @@ class ReadUnit:
         request = consistency.get()
         if not self._may_lag or (request is not None and request.only_primary):
             return await self._nodes.find_primary()
-        self._wanted = (request.needed if request else None) or self._nodes.known()
-        return await self._nodes.choose(self._wanted, horizon=request.horizon if request else 0)
+        needed, horizon = (request.needed, request.horizon) if request else (None, 0)
+        self._wanted = needed or self._nodes.known()
+        try:
+            return await self._nodes.choose(self._wanted, horizon=horizon)
+        except Unavailable:
+            if needed is not None:
+                raise
+            # The primary is gone, and with it perhaps the last that was known of it: what is left will do.
+            self._wanted = self._nodes.known()
+            return await self._nodes.choose(self._wanted, horizon=horizon)
 
     async def _leave_node(self, trouble: BaseException | None) -> None:
         node, self._node = self._node, None
@@ -136,7 +145,7 @@ class ReadUnit:
             self._nodes.doubt(node, trouble, began=self._began)
         elif node is not None:
             node.distrust()
-        self._node = await self._nodes.find_primary()
+        self._node = await (self._choose() if self._as_primary else self._nodes.find_primary())
 
 
 class WriteUnit(ReadUnit):
