@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import httpx
 import pytest
@@ -64,7 +65,9 @@ def slowest_hundredth_ms(ask: Callable[[], httpx.Response], until: threading.Eve
 
 
 def test_p2_a_hundred_log_ins_at_once_do_not_hold_up_other_calls(house: House) -> None:
-    with house.client() as client, ThreadPoolExecutor(CROWD) as crowd:
+    with ExitStack() as open_clients, house.client() as client, ThreadPoolExecutor(CROWD) as crowd:
+        # Made before anything is measured: each takes a while of the core that the clients run on.
+        own = [open_clients.enter_context(house.client()) for _ in range(CROWD)]
         emails = [register(client, f"crowd{number}@midrise.test") for number in range(ACCOUNTS)]
 
         def visit() -> httpx.Response:
@@ -76,8 +79,8 @@ def test_p2_a_hundred_log_ins_at_once_do_not_hold_up_other_calls(house: House) -
         over = threading.Event()
 
         def enter(number: int) -> httpx.Response:
-            with house.client() as own:
-                return log_in(own, emails[number % ACCOUNTS], PASSWORD, address=f"198.51.100.{number + 1}")
+            address = f"198.51.100.{number + 1}"
+            return log_in(own[number], emails[number % ACCOUNTS], PASSWORD, address=address)
 
         log_ins = [crowd.submit(enter, number) for number in range(CROWD)]
         threading.Thread(target=lambda: ([each.result() for each in log_ins], over.set())).start()
