@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
+
 from midrise.foundation.admission.known_callers import KnownCallers
 from midrise.foundation.admission.limits import LimitName, RateVerdict, address_key, user_key
 from midrise.foundation.admission.rate_limit import RateLimiter
@@ -28,8 +30,7 @@ MOST_ASKING = 6
 """How many requests ask the database for their session at once, while the cache is away."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(msgspec.Struct, frozen=True):
     """A request that may come in.
 
     `glance` is what was seen of the generations that were asked for; None where nothing may come from the

@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Self
 from uuid import UUID
 
+import msgspec
+
 _MOST_PER_SECOND = 1_000_000
 _QUOTA_IN_SECONDS = re.compile(r"(?P<quota>[0-9]{1,9})/(?P<window>[0-9]{1,5})")
 _IPV6_SITE_BITS = 64  # one customer has a /64 at least: who is limited by address has no more than one
@@ -74,8 +76,7 @@ RateLimits = Mapping[LimitName, RateLimit | None]
 """The rule of each limit; None switches it off. One that is left out has the rule of `default`."""
 
 
-@dataclass(frozen=True, slots=True)
-class RateVerdict:
+class RateVerdict(msgspec.Struct, frozen=True):
     """Whether one more request passes, and what is left.
 
     `reset_seconds` is the time until the full quota is back; `retry_after_seconds` the time until the next

@@ -151,11 +151,12 @@ def _rule(limits: RateLimits, limit: LimitName) -> RateLimit | None:
 
 
 def _makes_sense(answer: Any, rule: RateLimit | None, others: int) -> bool:
-    match answer:
-        case [0 | 1 as allowed, int(ahead_us), *held]:
-            is_whole = len(held) == (others if allowed else 0)
-            return is_whole and 0 <= ahead_us <= (rule.tolerance_us if rule else 0)
-    return False
+    if not isinstance(answer, list) or len(answer) < 2:
+        return False
+    allowed, ahead_us = answer[0], answer[1]
+    if allowed not in {0, 1} or not isinstance(ahead_us, int) or len(answer) != 2 + (others if allowed else 0):
+        return False
+    return 0 <= ahead_us <= (rule.tolerance_us if rule else 0)
 
 
 def _verdict(limit: LimitName, rule: RateLimit, *, allowed: bool, ahead_us: int) -> RateVerdict:

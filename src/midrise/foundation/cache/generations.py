@@ -10,9 +10,10 @@ out. docs/cache.md tells why no answer outlives a commit by that.
 import contextlib
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from midrise.foundation.cache.client import CacheUnavailable, Script, ValkeyCache
 from midrise.foundation.database.cache_switch.marking import CacheNotMarked
@@ -28,8 +29,7 @@ _SETTLE = Script(Path(__file__).with_name("settle.lua").read_text(encoding="utf-
 _FILL = Script(Path(__file__).with_name("fill.lua").read_text(encoding="utf-8"))
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """A generation as a request saw it.
 
     Nothing can have been kept under it while its horizon is not known.

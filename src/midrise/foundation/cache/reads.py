@@ -38,8 +38,7 @@ class Reading(Generic[Value]):
     next_xid: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Glance:
+class Glance(msgspec.Struct, frozen=True):
     """What a request saw of the cache when it was let in: the prefix, and the generations of its answer."""
 
     prefix: str

@@ -7,6 +7,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+import msgspec
+
 from midrise.foundation.errors import Fault, FaultCode, Malformed
 
 _FIELDS = struct.Struct(">QIQ")  # system identifier, timeline, byte in the write-ahead log
@@ -24,8 +26,7 @@ class InvalidConsistencyToken(Malformed):
         super().__init__("The Consistency-Token was changed", faults=[fault])
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, order=True):
     """A place in the history of one database: its system identifier, the timeline, and the byte of the log.
 
     Only places of the same system and timeline can be compared.

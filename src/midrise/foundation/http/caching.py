@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
 
@@ -57,8 +58,7 @@ class Plan:
         return "1" if self.cached.split_by is not None and actor.may(self.cached.split_by) else "0"
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedCall:
+class PlannedCall(msgspec.Struct, frozen=True):
     """A request whose answer may be remembered, and the generations that it depends on."""
 
     plan: Plan

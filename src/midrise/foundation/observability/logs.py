@@ -1,14 +1,18 @@
 """The log: JSON, a line an event, to standard output; what collects logs reads it from there."""
 
+import asyncio
+import atexit
 import logging
 import sys
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TextIO
 
 import msgspec
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
+
+from midrise.foundation import clock
 
 # Without the values of local variables: these hold passwords and tokens.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False, max_frames=30))
@@ -40,14 +44,11 @@ def configure(*, process: str, level: str, file: TextIO | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _name_process(process),
     ]
+    lines = Lines(file)
     structlog.configure(
-        processors=[
-            *shared,
-            _TRACEBACKS,
-            structlog.processors.JSONRenderer(serializer=_as_json),
-        ],
+        processors=[_as_line(process)],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.WriteLoggerFactory(file=file),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(file)
@@ -76,9 +77,49 @@ def name_request(logger: object, method: str, event: structlog.typing.EventDict)
     return event
 
 
-def _as_json(event: structlog.typing.EventDict, **options: Any) -> str:
-    del options
-    return msgspec.json.encode(event, enc_hook=repr).decode()
+class Lines:
+    """Where the lines of structlog's loggers go: what one turn of the event loop says is written at once."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._waiting: list[str] = []
+        atexit.register(self._flush)
+
+    def msg(self, line: str) -> None:
+        """Write the line before the event loop goes on to its next turn; at once where there is no loop."""
+        self._waiting.append(line)
+        if len(self._waiting) > 1:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._flush()
+        else:
+            loop.call_soon(self._flush)
+
+    debug = info = warning = error = critical = exception = log = msg
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting and not self._file.closed:
+            self._file.write("\n".join([*waiting, ""]))
+            self._file.flush()
+
+
+def _as_line(process: str) -> structlog.typing.Processor:
+    """All that becomes of an event in one step: a request has a line, and the line is much of its cost."""
+    encode = msgspec.json.Encoder(enc_hook=repr).encode
+
+    def as_line(logger: object, method: str, event: structlog.typing.EventDict) -> str:
+        if "exc_info" in event:
+            event = dict(_TRACEBACKS(logger, method, event))
+        event = name_request(logger, method, event)
+        event["level"] = "error" if method == "exception" else method
+        event["timestamp"] = clock.now().isoformat().replace("+00:00", "Z")
+        event["process"] = process
+        return encode(event).decode()
+
+    return as_line
 
 
 def _name_process(process: str) -> structlog.typing.Processor:

@@ -1,8 +1,8 @@
 """Every call under /v1 is admitted once, under the name by which the framework will find it."""
 
-from dataclasses import replace
 from uuid import UUID
 
+import msgspec
 import pytest
 from tests.foundation.http.middleware.asgi_calls import answer_ok, call
 
@@ -128,7 +128,7 @@ async def test_over_the_limit_is_429_and_never_gets_through():
     async def never(scope, receive, send):
         pytest.fail("the framework is not entered")
 
-    verdict = replace(
+    verdict = msgspec.structs.replace(
         VERDICT, limit=LimitName.AUTH_LOGIN, allowed=False, remaining=0, reset_seconds=60, retry_after_seconds=7
     )
     called = await through(Doorkeeper(OverLimit(verdict, "address")), app=never)

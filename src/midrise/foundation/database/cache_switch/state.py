@@ -71,11 +71,8 @@ class CacheState:
     is_on: bool
     off_for_seconds: float
     timeline: int
-
-    @property
-    def prefix(self) -> str:
-        """What stands in front of every key: what was kept under another can't be found."""
-        return f"{self.epoch}.{self.timeline}:"
+    prefix: str
+    """What stands in front of every key: what was kept under another can't be found."""
 
 
 class PostgresCacheState:
@@ -85,7 +82,12 @@ class PostgresCacheState:
         """Raises asyncpg's errors, also on a server that is no primary."""
         row = await connection.fetchrow(_READ.sql, *_READ.arguments({}))
         return CacheState(
-            row["epoch"], row["server"], row["is_on"], row["off_for_seconds"], timeline=row["timeline"]
+            row["epoch"],
+            row["server"],
+            row["is_on"],
+            row["off_for_seconds"],
+            timeline=row["timeline"],
+            prefix=f"{row['epoch']}.{row['timeline']}:",
         )
 
     async def turn_off(self, connection: Any, duration: Any) -> None:

@@ -23,14 +23,17 @@ class AccessLog:
 
     def __init__(self, app: App) -> None:
         self._app = app
+        self._in_progress = 0
+        # Asked when somebody reads it, which is less often than it changes.
+        REQUESTS_IN_PROGRESS.set_function(lambda: self._in_progress)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()
-        REQUESTS_IN_PROGRESS.inc()
+        self._in_progress += 1
         try:
             await self._app(scope, receive, send)
         finally:
-            REQUESTS_IN_PROGRESS.dec()
+            self._in_progress -= 1
             _note(scope, answer_head(scope).status or _GONE, perf_counter() - started)
 
 

@@ -1,6 +1,7 @@
 """Who is calling, and may they: the one question to the floors below before the framework is entered."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from litestar.utils import normalize_path
 
@@ -96,10 +97,15 @@ def _bearer_token(scope: Scope) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
+@lru_cache(maxsize=64)
+def _policy(limit: LimitName, quota: int, window_seconds: int) -> bytes:
+    return f'"{limit.value}";q={quota};w={window_seconds}'.encode()
+
+
 def _tell(scope: Scope, rate: RateVerdict | None) -> None:
     """The headers of draft-ietf-httpapi-ratelimit-headers-10."""
     if rate is None:
         return
-    policy = f'"{rate.limit.value}";q={rate.quota};w={rate.window_seconds}'.encode()
+    policy = _policy(rate.limit, rate.quota, rate.window_seconds)
     state = f'"{rate.limit.value}";r={rate.remaining};t={rate.reset_seconds}'.encode()
     answer_head(scope).headers += [(b"ratelimit-policy", policy), (b"ratelimit", state)]

@@ -1,6 +1,7 @@
 """Answers from the cache, before the framework is entered, and what it answers into the cache."""
 
 import hashlib
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -49,7 +50,7 @@ class CachedAnswers:
         making = _Making(self._app, inner, receive)
         glance: Glance | None = scope["state"].get("glance")
         answer, outcome = await self._find(planned, glance, scope, making)
-        CACHE_ANSWERS.labels(planned.plan.template, outcome).inc()
+        _counter(planned.plan.template, outcome).inc()
         if answer is None:
             # What was made is shown to this caller alone: an error, or what may not be remembered.
             answer = making.kept()
@@ -82,6 +83,12 @@ class CachedAnswers:
             return answer, "joined"
         await making.make()
         return None, "miss"
+
+
+@lru_cache(maxsize=1024)
+def _counter(template: str, outcome: str) -> Any:
+    # Looking a child up by its labels costs more than what it then does.
+    return CACHE_ANSWERS.labels(template, outcome)
 
 
 class _Making:
