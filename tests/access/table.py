@@ -10,11 +10,12 @@ from typing import Any
 
 from tests.access.world import (
     ADMINISTRATOR,
-    ANONYMOUS,
     EVERYBODY,
+    IN_PERSON,
     KNOWN,
     MANAGER,
     OWNER,
+    PROGRAM,
     SUPPORT,
     Ask,
     Case,
@@ -22,10 +23,10 @@ from tests.access.world import (
 )
 from tests.conftest import PASSWORD
 
-ADMINISTRATORS = frozenset({ADMINISTRATOR})
-READERS_OF_PEOPLE = frozenset({SUPPORT, ADMINISTRATOR})
-KEEPERS_OF_PRODUCTS = frozenset({MANAGER, ADMINISTRATOR})
-NOT_FOUND = dict.fromkeys(EVERYBODY - {ANONYMOUS}, 404)
+ADMINISTRATORS = frozenset({ADMINISTRATOR, PROGRAM})
+READERS_OF_PEOPLE = frozenset({SUPPORT, ADMINISTRATOR, PROGRAM})
+KEEPERS_OF_PRODUCTS = frozenset({MANAGER, ADMINISTRATOR, PROGRAM})
+NOT_FOUND = dict.fromkeys(IN_PERSON, 404)
 HIDDEN = dict.fromkeys(EVERYBODY, 404)
 
 
@@ -69,6 +70,11 @@ async def session_of_owner(on: Occasion) -> Ask:
     return Ask({"session_id": session["id"]})
 
 
+async def key_of_owner(on: Occasion) -> Ask:
+    key = await on.owner.client.post("/v1/auth/api-keys", json={"name": "program", "permissions": []})
+    return Ask({"api_key_id": key.json()["id"]})
+
+
 def a_product(changes: dict[str, Any] | None = None, **fields: Any) -> Any:
     async def ask(on: Occasion) -> Ask:
         return Ask({"product_id": (await on.world.product(**fields))["id"]}, changes)
@@ -102,33 +108,41 @@ SESSIONS = [
     Case("POST /v1/auth/register", EVERYBODY, new_account),
     Case("POST /v1/auth/login", EVERYBODY, log_in),
     Case("POST /v1/auth/refresh", EVERYBODY, refresh),
-    Case("POST /v1/auth/logout", KNOWN, plain),
-    Case("POST /v1/auth/logout-all", KNOWN, plain),
-    Case("GET /v1/auth/sessions", KNOWN, plain),
+    Case("POST /v1/auth/logout", IN_PERSON, plain),
+    Case("POST /v1/auth/logout-all", IN_PERSON, plain),
+    Case("GET /v1/auth/sessions", IN_PERSON, plain),
     Case("DELETE /v1/auth/sessions/{session_id}", frozenset({OWNER}), session_of_owner, others=NOT_FOUND),
-    Case("POST /v1/auth/password/change", KNOWN, body(**PASSWORDS)),
+    Case("GET /v1/auth/api-keys", IN_PERSON, plain),
+    Case("POST /v1/auth/api-keys", IN_PERSON, body(name="program", permissions=[])),
+    Case("DELETE /v1/auth/api-keys/{api_key_id}", frozenset({OWNER}), key_of_owner, others=NOT_FOUND),
+    Case("POST /v1/auth/password/change", IN_PERSON, body(**PASSWORDS)),
 ]
 
 MAILS = [
     # Nobody was mailed that token: 422 tells that they came through.
     Case("POST /v1/auth/email/verify", EVERYBODY, body(token="x"), also=frozenset({422})),
-    Case("POST /v1/auth/email/verify/resend", KNOWN, plain),
+    Case("POST /v1/auth/email/verify/resend", IN_PERSON, plain),
     Case("POST /v1/auth/password/forgot", EVERYBODY, body(email="rahima@midrise.test")),
     Case("POST /v1/auth/password/reset", EVERYBODY, body(token="x", new_password="x"), also=frozenset({422})),
 ]
 
 SECOND_FACTORS = [
-    Case("POST /v1/auth/mfa/totp", KNOWN, plain),
+    Case("POST /v1/auth/mfa/totp", IN_PERSON, plain),
     # Nobody has set one up: 409 tells that they came through.
-    Case("POST /v1/auth/mfa/totp/confirm", KNOWN, body(otp="000000"), also=frozenset({409})),
-    Case("POST /v1/auth/mfa/totp/disable", KNOWN, body(password=PASSWORD, otp="000000"), also=frozenset({409})),
+    Case("POST /v1/auth/mfa/totp/confirm", IN_PERSON, body(otp="000000"), also=frozenset({409})),
+    Case(
+        "POST /v1/auth/mfa/totp/disable",
+        IN_PERSON,
+        body(password=PASSWORD, otp="000000"),
+        also=frozenset({409}),
+    ),
 ]
 
 PEOPLE = [
     Case("GET /v1/me", KNOWN, plain),
-    Case("PATCH /v1/me", KNOWN, body(name="Karim")),
-    Case("DELETE /v1/me", KNOWN, plain),
-    Case("GET /v1/me/export", KNOWN, plain),
+    Case("PATCH /v1/me", IN_PERSON, body(name="Karim")),
+    Case("DELETE /v1/me", IN_PERSON, plain),
+    Case("GET /v1/me/export", IN_PERSON, plain),
     Case("GET /v1/me/permissions", KNOWN, plain),
     Case("GET /v1/users", READERS_OF_PEOPLE, plain),
     Case("POST /v1/users", ADMINISTRATORS, new_account),

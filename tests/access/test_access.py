@@ -20,6 +20,7 @@ SELECT string_agg(each::text, '' ORDER BY each::text) FROM (
   SELECT to_jsonb(users) - 'version' AS each FROM users UNION ALL SELECT to_jsonb(user_roles) FROM user_roles
   UNION ALL SELECT to_jsonb(roles) FROM roles UNION ALL SELECT to_jsonb(products) FROM products
   UNION ALL SELECT to_jsonb(sessions) FROM sessions UNION ALL SELECT to_jsonb(config_values) FROM config_values
+  UNION ALL SELECT to_jsonb(api_keys) - 'last_used_at' FROM api_keys
   UNION ALL SELECT to_jsonb(audit_events) FROM audit_events
 ) AS everything
 """

@@ -14,11 +14,14 @@ from midrise.foundation.http.lifespan import LivingApp
 
 ANONYMOUS, ANOTHER, OWNER = "anonymous", "another", "owner"
 SUPPORT, MANAGER, ADMINISTRATOR = "support", "manager", "administrator"
-AUDIENCES = (ANONYMOUS, ANOTHER, SUPPORT, MANAGER, ADMINISTRATOR, OWNER)
-"""Nobody; a customer; one of each other role; and a customer whom the object belongs to."""
+PROGRAM, WEAK_PROGRAM = "program", "weak program"
+AUDIENCES = (ANONYMOUS, ANOTHER, SUPPORT, MANAGER, ADMINISTRATOR, PROGRAM, WEAK_PROGRAM, OWNER)
+"""Nobody; a customer; one of each other role; an administrator's API keys, one that allows everything and one
+that allows nothing; and a customer whom the object belongs to."""
 
 EVERYBODY = frozenset(AUDIENCES)
 KNOWN = EVERYBODY - {ANONYMOUS}
+IN_PERSON = KNOWN - {PROGRAM, WEAK_PROGRAM}
 
 
 @dataclass
@@ -48,6 +51,8 @@ class World:
         """A new one of the audience."""
         if audience == ANONYMOUS:
             return Caller(self._visitor)
+        if audience in {PROGRAM, WEAK_PROGRAM}:
+            return await self._program(allows_all=audience == PROGRAM)
         return await self._person("customer" if audience in {ANOTHER, OWNER} else audience)
 
     async def product(self, **fields: Any) -> dict[str, Any]:
@@ -66,6 +71,14 @@ class World:
         assert answer.status_code == 201, answer.text
         made: dict[str, Any] = answer.json()
         return made
+
+    async def _program(self, *, allows_all: bool) -> Caller:
+        owner = await self._person("administrator")
+        may = (await owner.client.get("/v1/me/permissions")).json()["permissions"]
+        body = {"name": "program", "permissions": may if allows_all else []}
+        answer = await owner.client.post("/v1/auth/api-keys", json=body)
+        client = client_of(self._app, token=answer.json()["key"])
+        return Caller(await self._stack.enter_async_context(client), owner.id, owner.email, owner.tokens)
 
     async def _person(self, role: str) -> Caller:
         email = await register(self._visitor)

@@ -28,6 +28,7 @@ KEPT_BACK = {
     "second_factors.sealed_secret": "secret",
     "second_factors.last_step": "which code was used last: of use to a thief alone",
     "recovery_codes.digest": "secret",
+    "api_keys.digest": "secret",
     "email_tokens.id": "a name that is of use to the worker alone",
     "email_tokens.email_key": "the address once more, as it is compared",
     "email_tokens.digest": "secret",

@@ -103,7 +103,7 @@ def create_application(settings: Settings, *, process: str) -> LivingApp:
             *(start for part in assembly.built for start in part.start),
             assembly.house.passwords.calibrate,
         ],
-        stops=[assembly.close],
+        stops=[*(stop for part in assembly.built for stop in part.stop), assembly.close],
     )
 
 
@@ -154,9 +154,11 @@ def _admission(settings: Settings, assembly: Assembly, cache: ValkeyCache) -> Ad
     stricter = strict.share(CREDENTIAL_SHARE) if strict else None
     local = shared | dict.fromkeys(by_address, stricter)
     (sessions,) = (part.session_source for part in assembly.built if part.session_source is not None)
+    (api_keys,) = (part.api_key_source for part in assembly.built if part.api_key_source is not None)
     return Admission(
         tokens=assembly.house.access_tokens,
         sessions=sessions,
+        api_keys=api_keys,
         limiter=FallbackRateLimiter(ValkeyRateLimiter(cache, shared), LocalRateLimiter(local)),
         cached=CachedAdmission(KnownCallers(sessions, cache, assembly.switch), assembly.switch),
     )

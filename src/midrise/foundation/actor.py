@@ -12,6 +12,7 @@ class Actor:
     """The one behind a call. ``user_id`` is None for a visitor whom nobody knows.
 
     ``address`` is the client's own, never a proxy's; ``user_agent`` is what the client says of itself.
+    ``api_key_id`` is there where a program of the user's calls, which has no session.
     ``attempt`` is there for a call that its client may make again.
     """
 
@@ -22,6 +23,7 @@ class Actor:
     session_id: UUID | None = None
     roles: tuple[str, ...] = ()
     permissions: frozenset[str] = frozenset()
+    api_key_id: UUID | None = None
     attempt: Attempt | None = field(default=None, compare=False)
 
     def may(self, permission: str) -> bool:

@@ -6,6 +6,7 @@ AppError                     anything that a caller is told about
 ├── Unauthenticated          nobody known is calling
 │   └── (modules)            InvalidCredentials, TokenReused, …
 ├── Forbidden                known, but may not do this
+│   └── LogInNeeded          a program calls what only a person may
 ├── NotFound                 doesn't exist, or the caller may not know that it does
 ├── Conflict                 what is stored stands against it
 │   └── (modules)            EmailTaken, SkuTaken, LastAdministrator, …
@@ -47,6 +48,7 @@ class FaultCode(StrEnum):
     PASSWORD_TOO_WEAK = "password_too_weak"  # noqa: S105  a code, no password
     WRONG_PASSWORD = "wrong_password"  # noqa: S105  a code, no password
     WRONG_OTP = "wrong_otp"
+    IN_THE_PAST = "in_the_past"
     WRONG_TOKEN = "wrong_token"  # noqa: S105  a code, no token
     INVALID_CURSOR = "invalid_cursor"
     INVALID_CONSISTENCY_TOKEN = "invalid_consistency_token"  # noqa: S105  a code, no token
@@ -71,6 +73,7 @@ FAULT_DETAILS: Mapping[FaultCode, str] = {
     FaultCode.PASSWORD_TOO_WEAK: "is too easy to guess: {reason}",
     FaultCode.WRONG_PASSWORD: "is not the present password",
     FaultCode.WRONG_OTP: "is wrong or was used before",
+    FaultCode.IN_THE_PAST: "must be in the future",
     FaultCode.WRONG_TOKEN: "is wrong, was used, or has expired",
     FaultCode.INVALID_CURSOR: "is not a cursor of this query",
     FaultCode.INVALID_CONSISTENCY_TOKEN: "is not a token that this service gave out",
@@ -182,6 +185,18 @@ class Forbidden(AppError):
 
     def __init__(self, permission: str) -> None:
         super().__init__(permission=permission)
+
+
+class LogInNeeded(Forbidden):
+    """An API key can't do this, whatever it allows: what is a person's own is theirs alone. Log in and call
+    with an access token."""
+
+    code = "log_in_needed"
+    title = "An API key can't do this"
+    detail = "This needs somebody who is logged in, not an API key"
+
+    def __init__(self) -> None:
+        AppError.__init__(self)
 
 
 class NotFound(AppError):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar, cast
 
-from midrise.foundation.admission import SessionSource
+from midrise.foundation.admission import ApiKeySource, SessionSource
 from midrise.foundation.database import ConstraintErrors, Database
 from midrise.foundation.errors import AppError
 from midrise.foundation.jobs import AnyHandler, Job, PgQueuerJobs
@@ -89,7 +89,8 @@ class Built:
 
     ``controllers`` are Litestar's; ``services`` are what its handlers take, by the name they take them by.
     ``jobs`` are done at their times, ``handlers`` do those that services ask for. ``start`` runs before the
-    first request, ``session_source`` is asked for the caller behind a session.
+    first request, ``stop`` behind the last one. ``session_source`` is asked for the caller behind a session,
+    ``api_key_source`` for the one behind an API key.
     """
 
     controllers: Sequence[type] = ()
@@ -97,7 +98,9 @@ class Built:
     jobs: Sequence[Job] = ()
     handlers: Sequence[AnyHandler] = ()
     start: Sequence[Callable[[], Awaitable[None]]] = ()
+    stop: Sequence[Callable[[], Awaitable[None]]] = ()
     session_source: SessionSource | None = None
+    api_key_source: ApiKeySource | None = None
 
 
 @dataclass(frozen=True, slots=True)

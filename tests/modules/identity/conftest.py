@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +14,13 @@ import pytest
 from tests.conftest import PASSWORD, client_of
 from tests.modules.identity.mailbox import Mailbox, open_mailbox
 
+from midrise.foundation.database import ConnectionPool
 from midrise.settings import Settings
 
 NAME = "Rahima Khatun"
+
+_OF_THE_TEST = ContextVar("of_the_test", default=False)
+"""The application asks by itself as well, in tasks of its own."""
 
 
 def bearer(access_token: str) -> dict[str, str]:
@@ -70,6 +75,27 @@ async def mailbox(settings: Settings, connection, tmp_path) -> AsyncIterator[Mai
 async def other_instance(start_application):
     """A visitor's client of another application on the same database."""
     return await start_application()
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """How often a connection of the database was asked for by the test's own calls, from ``asked.clear()`` on."""
+
+    class Asked(list):
+        def clear(self):
+            _OF_THE_TEST.set(True)
+            super().clear()
+
+    asked = Asked()
+    connection = ConnectionPool.connection
+
+    def counted(pool):
+        if _OF_THE_TEST.get():
+            asked.append(pool)
+        return connection(pool)
+
+    monkeypatch.setattr(ConnectionPool, "connection", counted)
+    return asked
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from midrise.foundation.admission.admission import (
 )
 from midrise.foundation.admission.known_callers import KnownCallers
 from midrise.foundation.admission.limits import LimitName, RateLimit, RateLimits, RateVerdict
+from midrise.foundation.admission.programs import ApiKeySource, ApiKeyState, program
 from midrise.foundation.admission.rate_limit import (
     FallbackRateLimiter,
     LocalRateLimiter,
@@ -22,6 +23,8 @@ __all__ = [
     "CALLER",
     "Admission",
     "Admitted",
+    "ApiKeySource",
+    "ApiKeyState",
     "CachedAdmission",
     "Caller",
     "FallbackRateLimiter",
@@ -37,5 +40,6 @@ __all__ = [
     "SessionSource",
     "SessionState",
     "ValkeyRateLimiter",
+    "program",
     "writes_generation",
 ]

@@ -2,9 +2,10 @@
 
 1. The token's signature, in the process. A forged token costs no query and nothing of its victim's quota; it
    counts as a request of the address that it came from.
+   An API key's check value, likewise.
 2. One round trip to the cache: the rate limit of the caller, and the generations that its session and the
    answer depend on.
-3. The session behind the token, remembered under its generation, or asked of the database.
+3. The session behind the token, or the key, remembered under its generation, or asked of the database.
 """
 
 import asyncio
@@ -15,13 +16,17 @@ from uuid import UUID
 import msgspec
 
 from midrise.foundation.admission.known_callers import KnownCallers
-from midrise.foundation.admission.limits import LimitName, RateVerdict, address_key, user_key
+from midrise.foundation.admission.limits import LimitName, RateVerdict, address_key, api_key_key, user_key
+from midrise.foundation.admission.programs import ApiKeySource
 from midrise.foundation.admission.rate_limit import RateLimiter
 from midrise.foundation.admission.session import Caller, SessionSource
 from midrise.foundation.cache.generations import Seen, read_record, record_key
 from midrise.foundation.cache.reads import Glance, Prefixes, glance_of
 from midrise.foundation.errors import AppError, RateLimited, Unauthenticated
+from midrise.foundation.security.api_keys import API_KEY_PREFIX, ApiKeyClaims
 from midrise.foundation.security.tokens import AccessClaims, AccessTokens
+
+Claims = AccessClaims | ApiKeyClaims
 
 CALLER = "{caller}"
 """Stands for the id of the user in the name of a generation."""
@@ -34,7 +39,7 @@ class Admitted(msgspec.Struct, frozen=True):
     """A request that may come in.
 
     `glance` is what was seen of the generations that were asked for; None where nothing may come from the
-    cache. `writes` is the generation of what this session writes: a server that has seen its horizon has seen
+    cache. `writes` is the generation of what this caller writes: a server that has seen its horizon has seen
     all of that.
 
     `caller` is None for a visitor without a token, and where the token is no good: then `rejection` says so,
@@ -66,11 +71,13 @@ class Admission:
         tokens: AccessTokens,
         sessions: SessionSource,
         limiter: RateLimiter,
+        api_keys: ApiKeySource | None = None,
         cached: "CachedAdmission | None" = None,
     ) -> None:
         self._tokens = tokens
         self._sessions = sessions
         self._limiter = limiter
+        self._api_keys = api_keys
         self._cached = cached
         self._asking = asyncio.Semaphore(MOST_ASKING)
 
@@ -82,7 +89,8 @@ class Admission:
         limit: LimitName = LimitName.DEFAULT,
         generations: Sequence[str] = (),
     ) -> Admitted:
-        """Decide on one request. `token` is None where it brought none; `address` is the client's own.
+        """Decide on one request. `token`, which may be an API key, is None where it brought none; `address` is
+        the client's own.
 
         `generations` are what its answer depends on; `{caller}` in one stands for the user's id. Raises
         `OverLimit`, and `Unavailable` where the session's state can't be known.
@@ -104,20 +112,20 @@ class Admission:
         writes = own[2] if own else None
         return Admitted(caller=caller, rate=rate, glance=glance_of(prefix, asked), writes=writes)
 
-    def _names(self, claims: AccessClaims | None, generations: Sequence[str]) -> Sequence[str]:
+    def _names(self, claims: Claims | None, generations: Sequence[str]) -> Sequence[str]:
         if claims is None:
             # What depends on the caller is nothing that a visitor is shown.
             return () if any(CALLER in name for name in generations) else generations
         user_id = str(claims.user_id)
         return [
             *self._sessions.generations(claims.user_id),
-            writes_generation(claims.session_id),
+            writes_generation(_writer_id(claims)),
             *(name.replace(CALLER, user_id) for name in generations),
         ]
 
-    async def _find_caller(
-        self, claims: AccessClaims, prefix: str | None, own: Sequence[Seen]
-    ) -> Caller | None:
+    async def _find_caller(self, claims: Claims, prefix: str | None, own: Sequence[Seen]) -> Caller | None:
+        if isinstance(claims, ApiKeyClaims):
+            return await self._find_program(claims, prefix, own)
         if self._cached is not None and prefix is not None and own:
             user, roles, _ = own
             return await self._cached.callers.find_caller(
@@ -127,10 +135,30 @@ class Admission:
         async with self._asking:
             return await self._sessions.find_caller(claims.session_id, claims.user_id)
 
-    def _identify(self, token: str | None) -> tuple[AccessClaims | None, AppError | None]:
+    async def _find_program(
+        self, claims: ApiKeyClaims, prefix: str | None, own: Sequence[Seen]
+    ) -> Caller | None:
+        source = self._api_keys
+        if source is None:
+            return None
+        if self._cached is not None and prefix is not None and own:
+            user, roles, _ = own
+            caller = await self._cached.callers.find_program(
+                claims, source, prefix=prefix, user=user, roles=roles
+            )
+        else:
+            async with self._asking:
+                caller = await source.find_caller(claims)
+        if caller is not None:
+            source.note_use(claims.api_key_id)
+        return caller
+
+    def _identify(self, token: str | None) -> tuple[Claims | None, AppError | None]:
         if token is None:
             return None, None
         try:
+            if self._api_keys is not None and token.startswith(API_KEY_PREFIX):
+                return self._api_keys.read(token), None
             return self._tokens.verify(token), None
         except Unauthenticated as rejection:
             return None, rejection
@@ -158,12 +186,18 @@ class CachedAdmission:
     switch: Prefixes
 
 
-def writes_generation(session_id: UUID) -> str:
-    """The generation of what a session writes, which every change of its marks."""
-    return f"writes:{session_id}"
+def writes_generation(caller_id: UUID) -> str:
+    """The generation of what a session, or an API key, writes; every change of its marks it."""
+    return f"writes:{caller_id}"
 
 
-def _caller_key(limit: LimitName, claims: AccessClaims | None, address: str) -> str:
+def _writer_id(claims: Claims) -> UUID:
+    return claims.api_key_id if isinstance(claims, ApiKeyClaims) else claims.session_id
+
+
+def _caller_key(limit: LimitName, claims: Claims | None, address: str) -> str:
     if claims is None or limit.is_by_address:
         return address_key(address)
+    if isinstance(claims, ApiKeyClaims):
+        return api_key_key(claims.api_key_id)
     return user_key(claims.user_id)

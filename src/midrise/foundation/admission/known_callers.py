@@ -9,24 +9,30 @@ from typing import TypeVar
 from uuid import UUID
 
 from midrise.foundation import clock
+from midrise.foundation.admission.programs import ApiKeySource, ApiKeyState, program
 from midrise.foundation.admission.session import Caller, RoleGrants, SessionSource, SessionState
 from midrise.foundation.cache import ValkeyCache
 from midrise.foundation.cache.generations import Seen
 from midrise.foundation.cache.reads import CachedReads, Glance, Prefixes, Reading
 from midrise.foundation.database.positions import Consistency, consistency
+from midrise.foundation.security.api_keys import ApiKeyClaims
 
-Value = TypeVar("Value", SessionState, RoleGrants)
+Value = TypeVar("Value", SessionState, ApiKeyState, RoleGrants)
 
 _MOST_SESSIONS_BYTES = 16 * 1024 * 1024
+_MOST_API_KEYS_BYTES = 4 * 1024 * 1024
 _MOST_ROLES_BYTES = 1024 * 1024
 _MOST_COMBINATIONS = 1000
 
 
 class KnownCallers:
-    """Who is behind each session, remembered under the generations of its user and of the roles."""
+    """Who is behind each session and API key, remembered under the generations of its user and of the roles."""
 
     def __init__(self, source: SessionSource, cache: ValkeyCache, switch: Prefixes) -> None:
         self._source = source
+        self._api_keys = CachedReads(
+            ApiKeyState, cache=cache, switch=switch, name="api_key", most_bytes=_MOST_API_KEYS_BYTES
+        )
         self._sessions = CachedReads(
             SessionState, cache=cache, switch=switch, name="session", most_bytes=_MOST_SESSIONS_BYTES
         )
@@ -48,10 +54,30 @@ class KnownCallers:
             )
         if not state.stands or state.expires_at <= clock.timestamp():
             return None
-        permissions = self._combined.get((roles.value, state.roles))
-        if permissions is None:
-            permissions = await self._combine(state.roles, Glance(prefix, (roles,)))
+        permissions = await self._permissions(state.roles, Glance(prefix, (roles,)))
         return Caller(user_id, session_id, state.roles, permissions)
+
+    async def find_program(
+        self, claims: ApiKeyClaims, source: ApiKeySource, *, prefix: str, user: Seen, roles: Seen
+    ) -> Caller | None:
+        """The caller behind a key, or None where it has ended. Raises `Unavailable`.
+
+        Whatever changes a key changes the generation of its owner, whom its text names.
+        """
+        call = f"{claims.user_id}/{claims.api_key_id}"
+        glance = Glance(prefix, (user,))
+        state = self._api_keys.find_near(call, glance)
+        if state is None:
+            state = await _remembered(
+                self._api_keys, call, glance, lambda: source.get_state(claims.api_key_id, claims.user_id)
+            )
+        if not state.lets_in(claims):
+            return None
+        return program(claims, state, await self._permissions(state.roles, Glance(prefix, (roles,))))
+
+    async def _permissions(self, names: tuple[str, ...], glance: Glance) -> frozenset[str]:
+        known = self._combined.get((glance.values[0], names))
+        return known if known is not None else await self._combine(names, glance)
 
     async def _combine(self, names: tuple[str, ...], glance: Glance) -> frozenset[str]:
         grants = self._grants.find_near("all", glance)

@@ -10,12 +10,14 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody whose session stands, with what they may do at this moment."""
+    """Somebody whose session stands, or a program of theirs whose API key does, with what they may do at this
+    moment."""
 
     user_id: UUID
-    session_id: UUID
+    session_id: UUID | None = None
     roles: tuple[str, ...] = ()
     permissions: frozenset[str] = frozenset()
+    api_key_id: UUID | None = None
 
 
 class SessionState(msgspec.Struct, frozen=True):

@@ -14,12 +14,12 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.routes import HTTPRoute
 
 from midrise.foundation.actor import Actor
-from midrise.foundation.errors import AppError, Forbidden, Unauthenticated
+from midrise.foundation.errors import AppError, Forbidden, LogInNeeded, Unauthenticated
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a caller needs: nothing, to be known, or a permission.
+    """What a caller needs: nothing, to be known, or a permission; ``in_person``, to be no program.
 
     Where ``ignores_credentials`` is set, a wrong or expired token does not matter: log-in and refresh are
     called by clients whose token has just run out.
@@ -28,11 +28,14 @@ class Access:
     known: bool = False
     permission: str | None = None
     ignores_credentials: bool = False
+    in_person: bool = False
 
 
 ANYONE = Access()
 ANYONE_WHATEVER_THEY_SEND = Access(ignores_credentials=True)
 KNOWN_CALLER = Access(known=True)
+IN_PERSON = Access(known=True, in_person=True)
+"""Callers who are logged in: for what is their own, such as the password, which no API key gets at."""
 
 
 def needs(permission: str) -> Access:
@@ -86,6 +89,8 @@ def check_caller(access: Access, state: Mapping[str, Any]) -> AppError | None:
     actor: Actor = state["actor"]
     if access.known and actor.user_id is None:
         return Unauthenticated()
+    if access.in_person and actor.api_key_id is not None:
+        return LogInNeeded()
     if access.permission is not None and not actor.may(access.permission):
         return Forbidden(access.permission)
     return None

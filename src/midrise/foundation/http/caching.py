@@ -54,7 +54,8 @@ class Plan:
     def audience(self, actor: Actor) -> str:
         """Who is shown the same as this caller."""
         if self.cached.is_personal:
-            return str(actor.user_id)
+            # A program of somebody's may do less than they, and be shown less.
+            return f"{actor.user_id}/{actor.api_key_id}" if actor.api_key_id else str(actor.user_id)
         return "1" if self.cached.split_by is not None and actor.may(self.cached.split_by) else "0"
 
 

@@ -75,7 +75,7 @@ class MasterSecret:
         return cls(secrets.token_bytes(SMALLEST_SECRET_BYTES))
 
     @classmethod
-    def from_text(cls, text: str) -> Self:
+    def from_text(cls, text: str, *, previous: Sequence["MasterSecret"] = ()) -> Self:
         """Read base64url text. Raises `WeakSecret`."""
         stripped = text.strip().rstrip("=")
         try:
@@ -84,7 +84,7 @@ class MasterSecret:
             raise WeakSecret(
                 "The master secret is not base64url text: make one with `openssl rand -base64 32 | tr +/ -_`."
             ) from error
-        return cls(raw)
+        return cls(raw, previous=previous)
 
     @classmethod
     def read_file(cls, path: Path) -> Self:

@@ -11,6 +11,8 @@ audit_events = Table(
     Column("id", Uuid, primary_key=True),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("actor_id", Uuid),
+    # Where a program of the actor's did it.
+    Column("api_key_id", Uuid),
     Column("action", Text(collation="C"), nullable=False),
     Column("resource", Text(collation="C"), nullable=False),
     Column("address", Text, nullable=False),

@@ -8,6 +8,8 @@ from midrise.foundation.security.refresh_tokens import RefreshTokens
 from midrise.modules.audit import AuditTrail
 from midrise.modules.identity.accounts.controller import AccountsController
 from midrise.modules.identity.accounts.model import OwnAccount
+from midrise.modules.identity.api_keys.controller import ApiKeysController
+from midrise.modules.identity.api_keys.model import TooManyApiKeys
 from midrise.modules.identity.credentials.model import InvalidOtp, OtpRequired, ReauthenticationRequired
 from midrise.modules.identity.devices.controller import DevicesController
 from midrise.modules.identity.email_tokens.model import InvalidEmailToken, TooManyMails
@@ -17,6 +19,7 @@ from midrise.modules.identity.log_in_attempts.model import TooManyAttempts
 from midrise.modules.identity.password_resets.controller import PasswordResetsController
 from midrise.modules.identity.passwords.controller import PasswordsController
 from midrise.modules.identity.people import build_people
+from midrise.modules.identity.programs import build_programs
 from midrise.modules.identity.proofs import build_proofs
 from midrise.modules.identity.roles.controller import PermissionsController, RolesController
 from midrise.modules.identity.roles.model import RoleBuiltIn, RoleInUse, RoleTaken
@@ -42,6 +45,7 @@ _CONTROLLERS = (
     RegistrationController,
     SessionsController,
     DevicesController,
+    ApiKeysController,
     PasswordsController,
     ExportsController,
     SecondFactorsController,
@@ -61,7 +65,10 @@ def build(house: House) -> Built:
     roles = Roles(database=house.database, roles=PostgresRoles(), audit=audit, permissions=house.permissions)
     sessions_table = PostgresSessions()
     proofs = build_proofs(house, users=users_table, sessions=sessions_table)
-    people = build_people(house, users_table=users_table, roles=roles, proofs=proofs)
+    programs = build_programs(house, users=users_table, roles=roles, proofs=proofs)
+    people = build_people(
+        house, users_table=users_table, roles=roles, proofs=proofs, api_keys=programs.api_keys
+    )
     keys = SigningKeys(
         database=house.database, keys=PostgresSigningKeys(), ring=house.key_ring, master=house.master
     )
@@ -86,6 +93,7 @@ def build(house: House) -> Built:
             "accounts": people.accounts,
             "sessions": sessions,
             "devices": people.devices,
+            "api_keys": programs.api_keys,
             "password_changes": people.passwords,
             "exports": people.exports,
             "second_factors": proofs.second_factors,
@@ -96,11 +104,14 @@ def build(house: House) -> Built:
         jobs=[
             Job("sessions.purge_expired", schedule="17 * * * *", run=sessions.purge_expired),
             Job("log_in_attempts.purge", schedule="37 * * * *", run=proofs.attempts.purge),
+            Job("api_keys.purge_expired", schedule="52 * * * *", run=programs.api_keys.purge_expired),
             *people.mailing.jobs,
         ],
         handlers=people.mailing.handlers,
         start=[keys.load],
+        stop=[programs.callers.close],
         session_source=sessions,
+        api_key_source=programs.callers,
     )
 
 
@@ -132,6 +143,7 @@ MODULE = Module(
         TooManyAttempts,
         InvalidEmailToken,
         TooManyMails,
+        TooManyApiKeys,
         TokenReused,
     ],
     constraint_errors={

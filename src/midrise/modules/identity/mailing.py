@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from midrise.foundation.jobs import AnyHandler, Job, JobHandler
 from midrise.foundation.module import House
 from midrise.modules.audit import AuditTrail
+from midrise.modules.identity.api_keys.service import ApiKeys
 from midrise.modules.identity.devices.service import Devices
 from midrise.modules.identity.email_tokens.repository import PostgresEmailTokens
 from midrise.modules.identity.email_tokens.service import EmailTokens
@@ -30,7 +31,9 @@ class Mailing:
     jobs: tuple[Job, ...]
 
 
-def build_mailing(house: House, *, users: PostgresUsers, devices: Devices, proofs: Proofs) -> Mailing:
+def build_mailing(
+    house: House, *, users: PostgresUsers, devices: Devices, proofs: Proofs, api_keys: ApiKeys
+) -> Mailing:
     audit = house.services.get(AuditTrail)
     tokens = EmailTokens(database=house.database, tokens=PostgresEmailTokens())
     mails = Mails(
@@ -59,6 +62,7 @@ def build_mailing(house: House, *, users: PostgresUsers, devices: Devices, proof
         mails=mails,
         jobs=house.jobs,
         devices=devices,
+        api_keys=api_keys,
         attempts=proofs.attempts,
         audit=audit,
     )

@@ -7,6 +7,7 @@ from midrise.modules.audit import AuditTrail
 from midrise.modules.config import Configuration
 from midrise.modules.identity.accounts.repository import PostgresAccounts
 from midrise.modules.identity.accounts.service import Accounts
+from midrise.modules.identity.api_keys.service import ApiKeys
 from midrise.modules.identity.devices.repository import PostgresDevices
 from midrise.modules.identity.devices.service import Devices
 from midrise.modules.identity.exports.repository import PostgresExports
@@ -32,10 +33,12 @@ class People:
     mailing: Mailing
 
 
-def build_people(house: House, *, users_table: PostgresUsers, roles: Roles, proofs: Proofs) -> People:
+def build_people(
+    house: House, *, users_table: PostgresUsers, roles: Roles, proofs: Proofs, api_keys: ApiKeys
+) -> People:
     audit = house.services.get(AuditTrail)
     devices = Devices(database=house.database, devices=PostgresDevices(), audit=audit)
-    mailing = build_mailing(house, users=users_table, devices=devices, proofs=proofs)
+    mailing = build_mailing(house, users=users_table, devices=devices, proofs=proofs, api_keys=api_keys)
     users = Users(
         database=house.database,
         users=users_table,
@@ -51,6 +54,7 @@ def build_people(house: House, *, users_table: PostgresUsers, roles: Roles, proo
         users=users,
         roles=roles,
         devices=devices,
+        api_keys=api_keys,
         passwords=house.passwords,
         emails=mailing.emails,
         audit=audit,

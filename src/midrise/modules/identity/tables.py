@@ -138,6 +138,22 @@ email_tokens = Table(
     Index("ix_email_tokens_expires_at", "expires_at"),
 )
 
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("user_id", ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("name", Text, nullable=False),
+    # Of the key's secret; the key itself is not kept.
+    Column("digest", LargeBinary, nullable=False),
+    Column("permissions", ARRAY(Text), nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("last_used_at", DateTime(timezone=True)),
+    Column("expires_at", DateTime(timezone=True)),
+    Index("ix_api_keys_user_id", "user_id", "id"),
+    Index("ix_api_keys_expires_at", "expires_at"),
+)
+
 signing_keys = Table(
     "signing_keys",
     metadata,

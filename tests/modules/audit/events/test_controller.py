@@ -38,6 +38,7 @@ async def test_an_entry_says_who_did_what_to_what_when_and_from_where(admin, ent
     assert entry.pop("created_at") >= answer.json()["updated_at"] > me["created_at"]
     assert entry == {
         "actor_id": me["id"],
+        "api_key_id": None,
         "action": "config:set",
         "resource": "config:registration.open",
         "address": "127.0.0.1",

@@ -1,18 +1,12 @@
 """Forged access tokens get nothing over HTTP, and cost the database nothing (R7)."""
 
-from contextvars import ContextVar
-
 import pytest
 from tests.foundation.security.forger import Forger
 
 from midrise.app import assemble
-from midrise.foundation.database import ConnectionPool
 from midrise.foundation.security.signing_keys import KeyState, generate_signing_key
 
 pytestmark = pytest.mark.anyio
-
-OF_THE_TEST = ContextVar("of_the_test", default=False)
-"""The application asks by itself as well, in tasks of its own."""
 
 CUT_OFF = {"trailing newline", "leading space"}
 """What no header can carry: white space around its value belongs to HTTP (RFC 9110, section 5.5)."""
@@ -35,21 +29,6 @@ async def forger(settings, client):
     return Forger(current, issuer=settings.token.issuer, audience=settings.token.audience)
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """How often a connection of the database was asked for by the test's own calls."""
-    asked = []
-    connection = ConnectionPool.connection
-
-    def counted(pool):
-        if OF_THE_TEST.get():
-            asked.append(pool)
-        return connection(pool)
-
-    monkeypatch.setattr(ConnectionPool, "connection", counted)
-    return asked
-
-
 def credential(token):
     return {"Authorization": f"Bearer {token}".encode("utf-8", "surrogatepass")}
 
@@ -61,7 +40,7 @@ def test_there_are_sixty_at_least():
 
 @pytest.mark.parametrize("path", ["/v1/me", "/v1/products"])
 async def test_none_is_let_in_and_none_causes_a_query(client, forger, asked, path):
-    OF_THE_TEST.set(True)
+    asked.clear()
     causing_queries = []
     for fault, token in forged(forger).items():
         answer = await client.get(path, headers=credential(token))

@@ -58,4 +58,5 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
         duration_ms=round(seconds * 1000, 2),
         caller=str(actor.user_id) if actor and actor.user_id else None,
         address=scope["client"][0],
+        **({"api_key": str(actor.api_key_id)} if actor and actor.api_key_id else {}),
     )

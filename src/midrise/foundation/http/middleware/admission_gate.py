@@ -85,6 +85,7 @@ def _actor(scope: Scope, admitted: Admitted) -> Actor:
         session_id=caller.session_id,
         roles=caller.roles,
         permissions=caller.permissions,
+        api_key_id=caller.api_key_id,
     )
 
 

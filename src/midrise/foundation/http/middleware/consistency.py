@@ -68,7 +68,8 @@ class ConsistencyOfRequest:
             return
         actor: Actor = scope["state"]["actor"]
         request.known_caller = actor.user_id is not None
-        request.writer = writes_generation(actor.session_id) if actor.session_id else None
+        writer_id = actor.session_id or actor.api_key_id
+        request.writer = writes_generation(writer_id) if writer_id else None
         writes: Seen | None = scope["state"].get("writes")
         request.own_horizon = writes.horizon if writes else None
         before = consistency.set(request)

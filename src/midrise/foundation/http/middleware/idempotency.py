@@ -45,7 +45,7 @@ class IdempotencyKeys:
     async def _attempt(self, key: str, scope: Scope, receive: Receive, send: Send, *, of_gateway: bool) -> None:
         actor: Actor = scope["state"]["actor"]
         attempt = Attempt(
-            scope=f"user:{actor.user_id}" if actor.user_id else f"address:{actor.address}",
+            scope=_scope(actor),
             key=key,
             target=f"{scope['method']} {scope['path']}?{scope['query_string'].decode('latin-1')}",
             of_gateway=of_gateway,
@@ -63,6 +63,13 @@ class IdempotencyKeys:
             await send(message)
 
         await self._app(scope, receive_and_hash, send if of_gateway else send_and_tell)
+
+
+def _scope(actor: Actor) -> str:
+    """Whose keys these are. A program must not be given what its owner, or another program, was answered."""
+    if actor.api_key_id is not None:
+        return f"api_key:{actor.api_key_id}"
+    return f"user:{actor.user_id}" if actor.user_id else f"address:{actor.address}"
 
 
 def read_key(header: str) -> str | None:

@@ -45,6 +45,8 @@ def operation_of(
 
 def _description(call: Call) -> str:
     permission = call.access.permission
+    if call.access.in_person:
+        return f"{call.description}\n\nNot for API keys: somebody must be logged in."
     return f"{call.description}\n\nNeeds the permission `{permission}`." if permission else call.description
 
 
@@ -52,7 +54,9 @@ def _security(access: Access) -> list[Mapping[str, list[str]]]:
     if access.ignores_credentials:
         return []
     scopes = [access.permission] if access.permission else []
-    known: list[Mapping[str, list[str]]] = [{ACCESS_TOKEN: scopes}, {API_KEY: scopes}]
+    known: list[Mapping[str, list[str]]] = [{ACCESS_TOKEN: scopes}]
+    if not access.in_person:
+        known.append({API_KEY: scopes})
     return known if access.known else [{}, *known]
 
 

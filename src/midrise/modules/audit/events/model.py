@@ -17,6 +17,8 @@ personal field into the audit adds its name here."""
 class AuditEvent:
     """One thing that was done.
 
+    ``api_key_id`` is there where a program of the actor's did it.
+
     ``resource`` is ``kind:id``, ``action`` is ``kind:verb`` or ``kind:part:verb``.
     """
 
@@ -28,6 +30,7 @@ class AuditEvent:
     address: str
     request_id: str
     changes: Changes
+    api_key_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

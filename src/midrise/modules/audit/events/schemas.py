@@ -16,6 +16,9 @@ class AuditEventShown(msgspec.Struct):
     id: UUID
     created_at: datetime
     actor_id: Annotated[UUID | None, msgspec.Meta(description="The user; null for the service itself")]
+    api_key_id: Annotated[
+        UUID | None, msgspec.Meta(description="The API key, where a program of the user's did it")
+    ]
     action: Annotated[str, msgspec.Meta(examples=["product:created"])]
     resource: Annotated[str, msgspec.Meta(examples=["product:0198a2b4-7c1d-7e33-9f10-2b6d5a4c3e21"])]
     address: Annotated[str, msgspec.Meta(description="The client's address", examples=["203.0.113.7"])]
@@ -33,6 +36,7 @@ def event_shown(event: AuditEvent) -> AuditEventShown:
         id=event.id,
         created_at=event.created_at,
         actor_id=event.actor_id,
+        api_key_id=event.api_key_id,
         action=event.action,
         resource=event.resource,
         address=event.address,

@@ -32,6 +32,7 @@ class AuditTrail:
             address=actor.address,
             request_id=actor.request_id,
             changes=changes or {},
+            api_key_id=actor.api_key_id,
         )
         await self._events.add(tx, event)
 

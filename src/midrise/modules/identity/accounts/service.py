@@ -21,6 +21,7 @@ from midrise.modules.identity.accounts.model import (
     password_faults,
 )
 from midrise.modules.identity.accounts.repository import PostgresAccounts
+from midrise.modules.identity.api_keys.service import ApiKeys
 from midrise.modules.identity.devices.service import Devices
 from midrise.modules.identity.emails.service import Emails
 from midrise.modules.identity.roles.model import CUSTOMER
@@ -42,6 +43,7 @@ class Accounts:
         users: Users,
         roles: Roles,
         devices: Devices,
+        api_keys: ApiKeys,
         passwords: BcryptPasswords,
         emails: Emails,
         audit: AuditTrail,
@@ -51,6 +53,7 @@ class Accounts:
         self._users = users
         self._roles = roles
         self._devices = devices
+        self._api_keys = api_keys
         self._passwords = passwords
         self._emails = emails
         self._audit = audit
@@ -79,7 +82,7 @@ class Accounts:
         return await self._database.write_once(actor.attempt, User, create)
 
     async def change(self, user_id: UUID, changes: AccountChanges, *, actor: Actor, expected: Expected) -> User:
-        """Change somebody's account; disabling it and setting a password end its sessions at once.
+        """Change somebody's account; disabling it and setting a password end its sessions and API keys at once.
 
         Raises `NotFound`, `Invalid`, `Forbidden` where the user may do more than the actor, `OwnAccount`,
         `EmailTaken`, `LastAdministrator` and `PreconditionFailed`.
@@ -144,8 +147,9 @@ class Accounts:
         return await self._passwords.hash(changes.password)
 
     async def _require_authority(self, tx: WriteUnit, user: User, *, actor: Actor) -> None:
-        """Nobody disables, deletes or takes over an account that may do what they may not."""
-        if user.id != actor.user_id:
+        """Nobody disables, deletes or takes over an account that may do what they may not: nor does a program
+        its owner's."""
+        if user.id != actor.user_id or actor.api_key_id is not None:
             await self._roles.require_held(tx, user.roles, actor=actor)
 
     async def _save(self, tx: WriteUnit, before: User, after: User, *, actor: Actor) -> None:
@@ -155,6 +159,7 @@ class Accounts:
         tx.mark(user_generation(after.id))
         if before.is_active and not after.is_active:
             await self._devices.end_sessions_of(tx, after.id)
+            await self._api_keys.end_keys_of(tx, after.id, actor=actor)
         if after.email != before.email:
             await self._emails.follow_change(tx, before, after)
         await self._audit.record(
@@ -169,4 +174,5 @@ class Accounts:
         await self._accounts.set_password(tx, user.id, password_hash=password_hash)
         await self._emails.take_back_tokens(tx, user.id)
         await self._devices.end_sessions_of(tx, user.id)
+        await self._api_keys.end_keys_of(tx, user.id, actor=actor)
         await self._audit.record(tx, actor, action=AccountAction.PASSWORD_SET, resource=user.resource)

@@ -4,7 +4,7 @@ from litestar import Controller, Response, post
 from litestar.params import JSONBody
 
 from midrise.foundation.http.accepted import accepted
-from midrise.foundation.http.access import ANYONE_WHATEVER_THEY_SEND, KNOWN_CALLER
+from midrise.foundation.http.access import ANYONE_WHATEVER_THEY_SEND, IN_PERSON
 from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.modules.identity.email_tokens.model import InvalidEmailToken, TooManyMails
 from midrise.modules.identity.emails.schemas import Verification
@@ -31,7 +31,7 @@ class EmailsController(Controller):
     @post(
         "/resend",
         status_code=202,
-        access=KNOWN_CALLER,
+        access=IN_PERSON,
         errors=(TooManyMails,),
         summary="Mail another token to verify the address",
     )

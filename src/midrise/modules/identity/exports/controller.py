@@ -6,7 +6,7 @@ from litestar import Controller, Response, get
 from litestar.response import Stream
 
 from midrise.foundation import clock
-from midrise.foundation.http.access import KNOWN_CALLER
+from midrise.foundation.http.access import IN_PERSON
 from midrise.foundation.http.binding import JSON
 from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.modules.identity.exports.schemas import (
@@ -26,7 +26,7 @@ class ExportsController(Controller):
     path = "/v1/me/export"
     tags = ("People",)
 
-    @get(access=KNOWN_CALLER, summary="Give the caller all that is stored of them")
+    @get(access=IN_PERSON, summary="Give the caller all that is stored of them")
     async def export_me(self, exports: Injected[Exports], actor: CurrentActor) -> Response[ExportShown]:
         """As JSON, streamed. What is secret (the password's hash, keys, digests of codes) is left out."""
         person = await exports.get(actor=actor)

@@ -11,10 +11,13 @@ from sqlalchemy import Column, bindparam, select
 
 from midrise.foundation.database import ReadUnit, Statement
 from midrise.modules.identity.exports.model import Record
-from midrise.modules.identity.tables import email_tokens, second_factors, sessions
+from midrise.modules.identity.tables import api_keys, email_tokens, second_factors, sessions
 
 SHOWN: Mapping[str, Sequence[Column[object]]] = {
     "second_factors": (second_factors.c.created_at, second_factors.c.confirmed_at),
+    "api_keys": tuple(
+        api_keys.c[name] for name in ("id", "name", "permissions", "created_at", "last_used_at", "expires_at")
+    ),
     "email_tokens": tuple(
         email_tokens.c[name] for name in ("purpose", "email", "created_at", "expires_at", "spent_at")
     ),

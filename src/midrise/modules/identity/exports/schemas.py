@@ -28,10 +28,11 @@ class StoredSessionShown(msgspec.Struct):
 
 
 class OwnActShown(msgspec.Struct):
-    """Something that the person did."""
+    """Something that the person did, or a program of theirs."""
 
     id: UUID
     created_at: datetime
+    api_key_id: Annotated[UUID | None, Meta(description="The key, where a program did it")]
     action: Annotated[str, Meta(examples=["user:changed"])]
     resource: Annotated[str, Meta(examples=["user:0198a2b4-7c1d-7e33-9f10-2b6d5a4c3e21"])]
     address: Annotated[str, Meta(examples=["203.0.113.7"])]

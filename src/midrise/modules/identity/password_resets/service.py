@@ -11,6 +11,7 @@ from midrise.foundation.jobs import PgQueuerJobs
 from midrise.foundation.security.password_strength import check_strength
 from midrise.foundation.security.passwords import BcryptPasswords
 from midrise.modules.audit import AuditTrail
+from midrise.modules.identity.api_keys.service import ApiKeys
 from midrise.modules.identity.devices.service import Devices
 from midrise.modules.identity.email_tokens.model import EmailPurpose, InvalidEmailToken
 from midrise.modules.identity.email_tokens.service import EmailTokens
@@ -39,6 +40,7 @@ class PasswordResets:
         mails: Mails,
         jobs: PgQueuerJobs,
         devices: Devices,
+        api_keys: ApiKeys,
         attempts: LogInAttempts,
         audit: AuditTrail,
     ) -> None:
@@ -50,6 +52,7 @@ class PasswordResets:
         self._mails = mails
         self._jobs = jobs
         self._devices = devices
+        self._api_keys = api_keys
         self._attempts = attempts
         self._audit = audit
 
@@ -73,7 +76,8 @@ class PasswordResets:
                 log.info("mail.too_many", user_id=str(user.id))
 
     async def reset(self, secret: str, new_password: str, *, actor: Actor) -> None:
-        """Take a new password for a token: every session ends, other tokens are void, guesses are forgotten.
+        """Take a new password for a token: every session and API key ends, other tokens are void, guesses are
+        forgotten.
 
         A second factor stays. Raises `InvalidEmailToken` and `Invalid`.
         """
@@ -112,6 +116,8 @@ class PasswordResets:
         await self._attempts.forget(tx, email=user.email, user_id=user.id)
         await self._mails.request_notice(tx, user, Notice.PASSWORD_RESET)
         owner = replace(actor, user_id=user.id)
+        # Whoever had the account may have made one, to come back with.
+        await self._api_keys.end_keys_of(tx, user.id, actor=owner)
         await self._audit.record(tx, owner, action=PasswordResetAction.RESET, resource=user.resource)
 
     async def _lock_owner(self, tx: WriteUnit, secret: str) -> User:

@@ -3,7 +3,7 @@
 from litestar import Controller, post
 from litestar.params import JSONBody
 
-from midrise.foundation.http.access import KNOWN_CALLER
+from midrise.foundation.http.access import IN_PERSON
 from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.modules.identity.credentials.model import ReauthenticationRequired
 from midrise.modules.identity.log_in_attempts.model import TooManyAttempts
@@ -19,7 +19,7 @@ class PasswordsController(Controller):
 
     @post(
         status_code=204,
-        access=KNOWN_CALLER,
+        access=IN_PERSON,
         errors=(ReauthenticationRequired, TooManyAttempts),
         summary="Change the caller's password",
     )

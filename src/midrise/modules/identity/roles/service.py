@@ -134,7 +134,7 @@ class Roles:
     async def require_known(self, tx: WriteUnit, names: Sequence[str]) -> None:
         """Raises `Invalid` for names that are no roles; the others stay until the transaction ends."""
         known = await self._roles.known_names(tx, names)
-        _refuse_unknown(names, known=known, pointer="/roles")
+        _refuse(_unknown(names, known=known, pointer="/roles"))
 
     async def require_held(self, unit: ReadUnit, names: Sequence[str], *, actor: Actor) -> None:
         """Raises `Forbidden` where the roles allow what the actor may not do: nobody gives or takes that."""
@@ -155,8 +155,12 @@ class Roles:
     def _as_effective(self, role: Role) -> Role:
         return replace(role, permissions=tuple(sorted(self.effective((role.name,), role.permissions))))
 
+    def undeclared(self, permissions: Sequence[str]) -> Sequence[Fault]:
+        """A fault for each of the permissions that no module declares."""
+        return _unknown(permissions, known=self._declared, pointer="/permissions")
+
     def _require_declared(self, permissions: Sequence[str]) -> None:
-        _refuse_unknown(permissions, known=self._declared, pointer="/permissions")
+        _refuse(self.undeclared(permissions))
 
     async def _lock(self, tx: WriteUnit, name: str) -> Role:
         role = await self._roles.find_and_lock(tx, name)
@@ -165,12 +169,15 @@ class Roles:
         return role
 
 
-def _refuse_unknown(names: Sequence[str], *, known: frozenset[str], pointer: str) -> None:
-    faults = [
+def _unknown(names: Sequence[str], *, known: frozenset[str], pointer: str) -> Sequence[Fault]:
+    return [
         Fault(FaultCode.UNKNOWN_REFERENCE, pointer=f"{pointer}/{index}", arguments={"value": name})
         for index, name in enumerate(names)
         if name not in known
     ]
+
+
+def _refuse(faults: Sequence[Fault]) -> None:
     if faults:
         raise Invalid(faults)
 

@@ -3,7 +3,7 @@
 from litestar import Controller, post
 from litestar.params import JSONBody
 
-from midrise.foundation.http.access import KNOWN_CALLER
+from midrise.foundation.http.access import IN_PERSON
 from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.modules.identity.credentials.model import ReauthenticationRequired
 from midrise.modules.identity.log_in_attempts.model import TooManyAttempts
@@ -26,7 +26,7 @@ class SecondFactorsController(Controller):
 
     @post(
         status_code=200,
-        access=KNOWN_CALLER,
+        access=IN_PERSON,
         errors=(ReauthenticationRequired, SecondFactorOn),
         summary="Set an authenticator app up",
     )
@@ -38,7 +38,7 @@ class SecondFactorsController(Controller):
     @post(
         "/confirm",
         status_code=200,
-        access=KNOWN_CALLER,
+        access=IN_PERSON,
         errors=(ReauthenticationRequired, SecondFactorOn, SecondFactorOff, TooManyAttempts),
         summary="Switch the second factor on",
     )
@@ -51,7 +51,7 @@ class SecondFactorsController(Controller):
     @post(
         "/disable",
         status_code=204,
-        access=KNOWN_CALLER,
+        access=IN_PERSON,
         errors=(SecondFactorOff, TooManyAttempts),
         summary="Switch the second factor off",
     )

@@ -4,7 +4,7 @@ from litestar import Controller, post
 from litestar.params import JSONBody
 
 from midrise.foundation.errors import Unauthenticated
-from midrise.foundation.http.access import ANYONE_WHATEVER_THEY_SEND, KNOWN_CALLER
+from midrise.foundation.http.access import ANYONE_WHATEVER_THEY_SEND, IN_PERSON
 from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.modules.identity.credentials.model import InvalidOtp, OtpRequired
 from midrise.modules.identity.log_in_attempts.model import TooManyAttempts
@@ -49,7 +49,7 @@ class SessionsController(Controller):
         """The old token is spent; for 30 seconds it gives the same new one again."""
         return tokens_shown(await sessions.refresh(data.refresh_token, actor=actor))
 
-    @post("/logout", status_code=204, access=KNOWN_CALLER, summary="Log out")
+    @post("/logout", status_code=204, access=IN_PERSON, summary="Log out")
     async def log_out(self, sessions: Injected[Sessions], actor: CurrentActor) -> None:
         """This session's access and refresh tokens stop working at once, on every instance."""
         await sessions.log_out(actor=actor)

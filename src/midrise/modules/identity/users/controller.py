@@ -4,7 +4,7 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import JSONBody
 
 from midrise.foundation.admission import CALLER
-from midrise.foundation.http.access import ANYONE_WHATEVER_THEY_SEND, KNOWN_CALLER
+from midrise.foundation.http.access import ANYONE_WHATEVER_THEY_SEND, IN_PERSON, KNOWN_CALLER
 from midrise.foundation.http.caching import Cached
 from midrise.foundation.http.current import CurrentActor, Injected
 from midrise.foundation.http.etags import IfMatch, IfNoneMatch, expected, resource_answer
@@ -62,7 +62,7 @@ class MeController(Controller):
         return _answer(await users.get_own(actor=actor), if_none_match=if_none_match)
 
     @patch(
-        access=KNOWN_CALLER,
+        access=IN_PERSON,
         errors=(EmailTaken, ReauthenticationRequired, TooManyAttempts, TooManyMails),
         summary="Change the caller's account",
     )
@@ -83,7 +83,7 @@ class MeController(Controller):
         )
         return _answer(user)
 
-    @delete(access=KNOWN_CALLER, errors=(LastAdministrator,), summary="Delete the caller's account")
+    @delete(access=IN_PERSON, errors=(LastAdministrator,), summary="Delete the caller's account")
     async def delete_me(
         self, accounts: Injected[Accounts], actor: CurrentActor, if_match: IfMatch = None
     ) -> None:
@@ -92,7 +92,8 @@ class MeController(Controller):
 
     @get("/permissions", access=KNOWN_CALLER, summary="Show what the caller may do")
     async def show_my_permissions(self, actor: CurrentActor) -> PermissionsShown:
-        """The effective set: what the caller's roles allow together."""
+        """The effective set: what the caller's roles allow together, and of that what the API key allows, if it
+        is one."""
         return PermissionsShown(sorted(actor.permissions))
 
 

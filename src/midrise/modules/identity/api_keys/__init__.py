@@ -1,0 +1,1 @@
+"""API keys: how a person's programs call, and what they may do."""
