@@ -79,7 +79,7 @@ async def other_instance(start_application):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """How often a connection of the database was asked for by the test's own calls, from ``asked.clear()`` on."""
+    """What asked for a connection of the database in the test's own calls, since ``asked.clear()``."""
 
     class Asked(list):
         def clear(self):

@@ -166,9 +166,14 @@ async def test_a_key_costs_no_query_once_it_is_known(client, somebody, asked, co
         await client.get(PERMISSIONS, headers=headers_of(key))
     # The first use is written beside the request.
     await until(lambda: connection.fetchval("SELECT last_used_at FROM api_keys"))
-    asked.clear()
-    assert await statuses(key, client, path=PERMISSIONS) == {200}
-    assert asked == []
+
+    async def costs_nothing():
+        asked.clear()
+        assert await statuses(key, client, path=PERMISSIONS) == {200}
+        return not asked
+
+    # On a machine that is too busy to ask in time whether the cache may be used, the database is asked instead.
+    await until(costs_nothing)
 
 
 async def test_each_key_has_a_quota_of_its_own(somebody, start_application):
