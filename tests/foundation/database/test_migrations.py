@@ -121,3 +121,17 @@ async def test_a_server_that_is_away_is_told_in_one_sentence():
     with pytest.raises(MigrationFailed, match="can't be reached") as failed:
         await migrated("postgresql://nobody@/nothing?host=/nowhere")
     assert "\n" not in str(failed.value)
+
+
+IS_ON = "SELECT off_until IS NULL FROM cache_state"
+TURN_ON = "UPDATE cache_state SET off_until = NULL"
+
+
+async def test_a_migration_ends_what_servers_remember_and_a_run_without_one_does_not(empty_url, tmp_path):
+    await migrated(empty_url)
+    await ask(empty_url, TURN_ON)
+    await migrated(empty_url)
+    assert await ask(empty_url, IS_ON) == [True]
+    further = lay_down(tmp_path, renames="UPDATE roles SET description = 'Looks after the shop'")
+    await migrated(empty_url, *migration_folders(), further)
+    assert await ask(empty_url, IS_ON) == [False]

@@ -9,6 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -18,6 +19,9 @@ from midrise.foundation.cache.generations import Seen, ValkeyGenerations
 
 Value = TypeVar("Value")
 
+# While servers are replaced one by one, the new ones may say more of a thing than the old ones: each remembers
+# for its own kind.
+_VERSION = version("midrise")
 _OVERHEAD_BYTES = 300
 """What an entry costs in memory besides what it holds, roughly."""
 
@@ -155,7 +159,7 @@ class CachedReads(Generic[Value]):
 
     def _far_key(self, call: str, glance: Glance) -> str:
         values = b"".join(glance.values).decode("ascii", "replace")
-        return f"{glance.prefix}{self._name}:{values}:{call}"
+        return f"{glance.prefix}{self._name}.{_VERSION}:{values}:{call}"
 
 
 Key = tuple[str | bytes, ...]

@@ -47,7 +47,7 @@ class _Line:
     """One connection while it lasts."""
 
     connection: RedisConnection
-    server_id: str
+    server_id: str | None
     waiting: "deque[_Call]" = field(default_factory=deque)
     tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
 
@@ -71,7 +71,7 @@ class SharedConnection:
     def server_id(self) -> str | None:
         """What the server at the other end goes by: another name after a restart, and after each promotion.
 
-        None while there is no connection.
+        None while there is no connection, and where the server does not tell (some proxies keep it back).
         """
         return self._line.server_id if self._line else None
 
@@ -233,11 +233,12 @@ def _next(line: _Line) -> "asyncio.Future[Any] | _Discarded":
     return _DISCARDED if call.answer.done() else call.answer
 
 
-def _server_id(described: Any) -> str:
+def _server_id(described: Any) -> str | None:
     lines = described.decode("ascii", "replace").splitlines() if isinstance(described, bytes) else ()
     told = dict(line.partition(":")[::2] for line in lines)
     # The run id changes with a restart; the id of its history where a server is demoted and promoted again.
-    return f"{told.get('run_id', '')}/{told.get('master_replid', '')}"
+    run_id, history_id = told.get("run_id"), told.get("master_replid")
+    return f"{run_id}/{history_id}" if run_id and history_id else None
 
 
 async def _hang_up(connection: RedisConnection) -> None:

@@ -94,7 +94,8 @@ class CachePlans:
 
     def find(self, path: str, query: bytes) -> PlannedCall | None:
         """The plan for `GET` of a path, which is as the framework reads it."""
-        if len(path) + len(query) > _LONGEST_CALL:
+        if len(path) + len(query) > _LONGEST_CALL or "?" in path:
+            # An encoded question mark: as a target it would read like a query.
             return None
         plan = self._whole.get(path)
         if plan is not None:

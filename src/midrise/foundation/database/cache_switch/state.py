@@ -74,6 +74,18 @@ class CacheState:
     prefix: str
     """What stands in front of every key: what was kept under another can't be found."""
 
+    def is_bound_to(self, server_id: str | None) -> bool:
+        """Whether the epoch was begun for this server, and by this primary.
+
+        A primary that was promoted a moment ago finds the epoch of the one before it, in which servers may
+        believe that haven't noticed yet.
+        """
+        return server_id is not None and self.server == self.bond(server_id)
+
+    def bond(self, server_id: str) -> str:
+        """What an epoch is bound to: one run of the cache, and the timeline of one primary."""
+        return f"{server_id}@{self.timeline}"
+
 
 class PostgresCacheState:
     """Statements on the row, each on the connection that it is given."""
@@ -94,8 +106,8 @@ class PostgresCacheState:
         """Off for that long at least; committed when it returns."""
         await connection.execute(_TURN_OFF.sql, *_TURN_OFF.arguments({"duration": duration}))
 
-    async def turn_on(self, connection: Any, former: CacheState, *, epoch: str, server: str) -> None:
+    async def turn_on(self, connection: Any, former: CacheState, *, epoch: str, server_id: str) -> None:
         """On, where it is still off as it was in the former state, and due to be turned on: nothing that was
         kept before is found under the new epoch."""
-        values = {"former_epoch": former.epoch, "epoch": epoch, "server": server}
+        values = {"former_epoch": former.epoch, "epoch": epoch, "server": former.bond(server_id)}
         await connection.execute(_TURN_ON.sql, *_TURN_ON.arguments(values))

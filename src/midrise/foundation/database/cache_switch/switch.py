@@ -10,8 +10,9 @@ import asyncio
 import contextlib
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import asyncpg
 import structlog
@@ -22,6 +23,8 @@ from midrise.foundation.database.nodes import Node, Nodes
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.observability.metrics import CACHE_USABLE
 
+Result = TypeVar("Result")
+
 log = structlog.get_logger()
 
 BELIEF_SECONDS = 0.5
@@ -29,6 +32,7 @@ BELIEF_SECONDS = 0.5
 
 _POLL_SECONDS = 0.05
 _POLL_TIMEOUT_SECONDS = 0.4
+_CHANGE_TIMEOUT_SECONDS = 5.0
 _RETRY_SECONDS = 0.25
 _OFF_FOR_TROUBLE = timedelta(seconds=10)
 _OFF_FOR_RENEWAL = timedelta(seconds=1)
@@ -74,7 +78,7 @@ class CacheSwitch:
             state is None
             or not state.is_on
             or self._server is None
-            or state.server != self._server.server_id
+            or not state.is_bound_to(self._server.server_id)
             or time.monotonic() - self._asked_at > BELIEF_SECONDS
         ):
             return None
@@ -96,6 +100,9 @@ class CacheSwitch:
 
     async def known_prefix(self) -> str | None:
         """The prefix, asked for now where what is known is too old."""
+        if self._watching is None and self._server is not None and self._server.server_id is None:
+            # A command: nobody has connected yet.
+            await self._server.check()
         if self.prefix is None and time.monotonic() - self._asked_at > BELIEF_SECONDS:
             with contextlib.suppress(Unavailable):
                 await self._ask()
@@ -151,8 +158,9 @@ class CacheSwitch:
             return
         if self._server.server_id is None:
             await self._server.check()
-        elif state.is_on and state.server != self._server.server_id:
-            # Another server, or the same one after a restart: what it holds may be from any time.
+        elif state.is_on and not state.is_bound_to(self._server.server_id):
+            # Another server, or the same one after a restart: what it holds may be from any time. Or another
+            # primary, and who asked the one before it may still believe.
             await self._turn_off(_OFF_FOR_RENEWAL)
         elif not state.is_on and self._may_turn_on(state) and await self._server.check():
             await self._turn_on(state)
@@ -166,12 +174,7 @@ class CacheSwitch:
         """Read the row. Raises `Unavailable`."""
         async with self._asking:
             asked_at = time.monotonic()
-            try:
-                async with asyncio.timeout(_POLL_TIMEOUT_SECONDS):
-                    state = await self._row.read(await self._connect())
-            except _TROUBLE as trouble:
-                self._hang_up()
-                raise Unavailable from trouble
+            state = await self._on_row(self._row.read, timeout_seconds=_POLL_TIMEOUT_SECONDS)
             self._state, self._asked_at = state, asked_at
             if state.is_on:
                 self._off_since = None
@@ -183,20 +186,35 @@ class CacheSwitch:
         if self._server is not None:
             log.warning("cache.off", seconds=duration.total_seconds())
         async with self._asking:
-            try:
-                await self._row.turn_off(await self._connect(), duration)
-            except _TROUBLE as trouble:
-                self._hang_up()
-                raise Unavailable from trouble
+            await self._on_row(
+                lambda connection: self._row.turn_off(connection, duration),
+                timeout_seconds=_CHANGE_TIMEOUT_SECONDS,
+            )
 
     async def _turn_on(self, state: CacheState) -> None:
         server_id = self._server.server_id if self._server else None
         if server_id is None:
             return
+        epoch = secrets.token_hex(4)
         async with self._asking:
-            epoch = secrets.token_hex(4)
-            await self._row.turn_on(await self._connect(), state, epoch=epoch, server=server_id)
+            await self._on_row(
+                lambda connection: self._row.turn_on(connection, state, epoch=epoch, server_id=server_id),
+                timeout_seconds=_CHANGE_TIMEOUT_SECONDS,
+            )
         log.info("cache.on", epoch=epoch)
+
+    async def _on_row(self, act: Callable[[Any], Awaitable[Result]], *, timeout_seconds: float) -> Result:
+        """Do something with the row, as whoever holds the lock. Raises `Unavailable`."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                return await act(await self._connect())
+        except _TROUBLE as trouble:
+            self._hang_up()
+            raise Unavailable from trouble
+        except BaseException:
+            # Cancelled in the middle of an answer: the next one must not find it.
+            self._hang_up()
+            raise
 
     async def _connect(self) -> Any:
         primary = self._nodes.primary

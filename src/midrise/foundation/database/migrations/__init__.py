@@ -8,13 +8,15 @@ from typing import cast
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from midrise.foundation.database.cache_switch.switch import CacheSwitch
 from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.database.pool import PoolSettings
 from midrise.foundation.errors import Unavailable
@@ -47,7 +49,12 @@ def migrate(database_url: str, *, version_folders: Sequence[Path], replica_urls:
 
 def heads(version_folders: Sequence[Path]) -> frozenset[str]:
     """The revisions that a database of the present shape is at."""
-    return frozenset(ScriptDirectory.from_config(_config(version_folders)).get_heads())
+    return _heads_of(_config(version_folders))
+
+
+def _heads_of(config: Config) -> frozenset[str]:
+    """The same of a configuration."""
+    return frozenset(ScriptDirectory.from_config(config).get_heads())
 
 
 def _config(version_folders: Sequence[Path]) -> Config:
@@ -59,8 +66,18 @@ def _config(version_folders: Sequence[Path]) -> Config:
 
 
 async def _migrate(database_url: str, config: Config, replica_urls: Sequence[str]) -> None:
-    primary_url = await _find_primary(database_url, replica_urls)
+    settings = PoolSettings(database_url, "midrise migrate")
+    nodes = Nodes.of(settings, reading=settings, replica_urls=replica_urls)
+    try:
+        primary_url = (await nodes.find_primary()).url
+        await _migrate_primary(primary_url, config, nodes)
+    except Unavailable as nobody:
+        raise MigrationFailed("None of the database's servers is a primary that can be reached.") from nobody
+    finally:
+        await nodes.close()
 
+
+async def _migrate_primary(primary_url: str, config: Config, nodes: Nodes) -> None:
     def connect() -> Awaitable[asyncpg.Connection]:
         # By asyncpg itself, as the pools connect: SQLAlchemy knows neither `sslmode` nor several hosts.
         settings = {"application_name": "midrise migrate", "lock_timeout": _LOCK_TIMEOUT}
@@ -72,22 +89,29 @@ async def _migrate(database_url: str, config: Config, replica_urls: Sequence[str
             await connection.execute(text("SET LOCAL lock_timeout = 0"))  # the run before may take its time
             await connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
             await connection.commit()
+            if await connection.run_sync(_is_behind, config):
+                await _forget_what_is_cached(connection, nodes)
             await connection.run_sync(_upgrade, config)
             await connection.commit()
     finally:
         await engine.dispose()
 
 
-async def _find_primary(database_url: str, replica_urls: Sequence[str]) -> str:
-    """The server that takes changes. Raises `MigrationFailed`."""
-    settings = PoolSettings(database_url, "midrise migrate")
-    nodes = Nodes.of(settings, reading=settings, replica_urls=replica_urls)
+def _is_behind(connection: Connection, config: Config) -> bool:
+    return set(MigrationContext.configure(connection).get_current_heads()) != _heads_of(config)
+
+
+async def _forget_what_is_cached(connection: AsyncConnection, nodes: Nodes) -> None:
+    """Migrations change rows without a word to the cache: servers that run meanwhile may not go on with what
+    they remember. As for any change that can't be marked, the transaction gets its id first (docs/cache.md)."""
+    if await connection.scalar(text("SELECT to_regclass('cache_state')")) is None:
+        return
+    await connection.execute(text("SELECT pg_current_xact_id()"))
+    switch = CacheSwitch(nodes, None)
     try:
-        return (await nodes.find_primary()).url
-    except Unavailable as nobody:
-        raise MigrationFailed("None of the database's servers is a primary that can be reached.") from nobody
+        await switch.turn_off()
     finally:
-        await nodes.close()
+        await switch.close()
 
 
 def _upgrade(connection: Connection, config: Config) -> None:

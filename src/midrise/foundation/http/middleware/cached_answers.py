@@ -46,6 +46,7 @@ class CachedAnswers:
         if planned is None or not _is_allowed(planned, scope):
             await self._app(scope, receive, send)
             return
+        scope["path_template"] = planned.plan.template
         known, inner = _if_none_match(scope)
         making = _Making(self._app, inner, receive)
         glance: Glance | None = scope["state"].get("glance")
@@ -57,7 +58,6 @@ class CachedAnswers:
             if answer is None or answer.missing is not None:
                 await making.send(send)
                 return
-        scope["path_template"] = planned.plan.template
         await _send(answer, scope, send, known=known)
 
     async def _find(

@@ -1,0 +1,197 @@
+"""The connection that all requests share, on real servers, and on one that says what the test wants."""
+
+import asyncio
+import secrets
+from collections.abc import Callable
+
+import pytest
+from redis.asyncio import Connection, UnixDomainSocketConnection
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+from tests.foundation.waiting import until
+
+from midrise.foundation.cache import shared_connection
+from midrise.foundation.cache.shared_connection import SharedConnection
+
+pytestmark = pytest.mark.anyio
+
+INFO = b"run_id:0123456789abcdef\r\nmaster_replid:fedcba9876543210\r\n"
+
+
+class Counted(UnixDomainSocketConnection):
+    """A connection that counts what is written to it."""
+
+    writes = 0
+
+    async def send_packed_command(self, command, check_health=True):  # noqa: FBT002  as redis-py has it
+        Counted.writes += 1
+        await super().send_packed_command(command, check_health)
+
+
+def shared(server, *, kind: type = UnixDomainSocketConnection, budget_seconds: float = 10) -> SharedConnection:
+    return SharedConnection(lambda: kind(path=str(server.socket)), budget_seconds=budget_seconds)
+
+
+def shared_by_tcp(url: str, *, budget_seconds: float = 10) -> SharedConnection:
+    port = int(url.rpartition(":")[2])
+    return SharedConnection(
+        lambda: Connection(host="127.0.0.1", port=port, protocol=2), budget_seconds=budget_seconds
+    )
+
+
+def talking(answer: Callable[[int, bytes], bytes | None]):
+    """A server that tells its run id, and then answers each command by its number; None hangs up."""
+    heard: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while command := await read_command(reader):
+            if command[0] == b"INFO":
+                writer.write(b"$%d\r\n%b\r\n" % (len(INFO), INFO))
+            elif command[0] == b"CLIENT":
+                writer.write(b"+OK\r\n")
+            else:
+                heard.append(command[-1])
+                said = answer(len(heard), command[-1])
+                if said is None:
+                    return
+                writer.write(said)
+
+    return talk, heard
+
+
+async def read_command(reader: asyncio.StreamReader) -> list[bytes]:
+    try:
+        count = int((await reader.readuntil(b"\r\n"))[1:])
+        parts = []
+        for _ in range(count):
+            size = int((await reader.readuntil(b"\r\n"))[1:])
+            parts.append((await reader.readexactly(size + 2))[:-2])
+    except asyncio.IncompleteReadError:
+        return []
+    return parts
+
+
+async def test_answers_come_in_the_order_of_the_calls_errors_among_them(start_valkey):
+    connection = shared(start_valkey())
+    calls = [
+        connection.call("ECHO", number) if number % 7 else connection.call("NONSENSE") for number in range(500)
+    ]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    for number, outcome in enumerate(outcomes):
+        assert isinstance(outcome, ResponseError) if number % 7 == 0 else outcome == str(number).encode()
+    await connection.close()
+
+
+async def test_what_is_asked_in_one_turn_is_written_at_once(start_valkey):
+    connection = shared(start_valkey(), kind=Counted)
+    await connection.call("PING")
+    Counted.writes = 0
+    await asyncio.gather(*(connection.call("ECHO", number) for number in range(100)))
+    assert Counted.writes == 1
+    await connection.close()
+
+
+async def test_it_tells_which_run_of_the_server_it_is_connected_to(start_valkey):
+    server = start_valkey()
+    connection = shared(server)
+    assert connection.server_id is None
+    await connection.call("PING")
+    first = connection.server_id
+    server.kill()
+    await until(lambda: connection.server_id is None)
+    server.start()
+    await connection.call("PING")
+    assert connection.server_id not in {first, None}
+    await connection.close()
+    assert connection.server_id is None
+
+
+async def test_a_server_that_does_not_tell_which_it_is_has_no_name(fake_server):
+    async def agree(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await read_command(reader):
+            writer.write(b"+OK\r\n")
+
+    async with fake_server(agree) as url:
+        connection = shared_by_tcp(url)
+        await connection.call("PING")
+        assert connection.server_id is None
+        await connection.close()
+
+
+async def test_a_call_that_met_the_end_of_its_connection_is_sent_once_more(fake_server):
+    talk, heard = talking(lambda number, text: None if number == 1 else b"$%d\r\n%b\r\n" % (len(text), text))
+    async with fake_server(talk) as url:
+        connection = shared_by_tcp(url)
+        assert await asyncio.gather(connection.call("ECHO", "a"), connection.call("ECHO", "b")) == [b"a", b"b"]
+        assert heard == [b"a", b"a", b"b"]
+        await connection.close()
+
+
+async def test_and_not_a_second_time(fake_server):
+    talk, heard = talking(lambda _number, _text: None)
+    async with fake_server(talk) as url:
+        connection = shared_by_tcp(url)
+        with pytest.raises((RedisConnectionError, OSError)):
+            await connection.call("ECHO", "a")
+        assert heard == [b"a", b"a"]
+        await connection.close()
+
+
+async def test_a_server_that_hangs_costs_the_budget_and_the_next_call_has_a_new_connection(start_valkey):
+    server = start_valkey()
+    connection = shared(server, budget_seconds=0.3)
+    await connection.call("PING")
+    server.freeze()
+    outcomes = await asyncio.gather(*(connection.call("PING") for _ in range(50)), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {TimeoutError}
+    assert connection.server_id is None
+    server.thaw()
+    patient = shared(server)
+    assert await patient.call("ECHO", "after") == b"after"
+    for each in (connection, patient):
+        await each.close()
+
+
+async def test_callers_that_went_away_do_not_shift_the_answers(start_valkey):
+    connection = shared(start_valkey())
+    await connection.call("PING")
+    calls = [connection.call("ECHO", number) for number in range(300)]
+    for call in calls[::3]:
+        call.cancel()
+    rest = [(number, call) for number, call in enumerate(calls) if number % 3]
+    assert [await call for _, call in rest] == [str(number).encode() for number, _ in rest]
+    await connection.close()
+
+
+async def test_an_answer_to_no_question_ends_the_connection(fake_server):
+    talk, _ = talking(lambda number, _text: b"+1\r\n+2\r\n" if number == 1 else b"+right\r\n")
+    async with fake_server(talk) as url:
+        connection = shared_by_tcp(url)
+        assert await connection.call("ECHO", "a") == b"1"
+        assert await connection.call("ECHO", "b") == b"right"
+        await connection.close()
+
+
+async def test_closing_fails_what_is_under_way_and_leaves_no_task(start_valkey):
+    server = start_valkey()
+    connection = shared(server)
+    await connection.call("PING")
+    before = asyncio.all_tasks()
+    server.freeze()
+    calls = [connection.call("PING") for _ in range(5)]
+    await asyncio.sleep(0.05)
+    await connection.close()
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert all(isinstance(outcome, RedisConnectionError) for outcome in outcomes)
+    assert asyncio.all_tasks() <= before
+    server.thaw()
+
+
+async def test_too_many_calls_at_once_are_refused(start_valkey, monkeypatch):
+    monkeypatch.setattr(shared_connection, "MOST_WAITING", 10)
+    connection = shared(start_valkey())
+    outcomes = await asyncio.gather(
+        *(connection.call("ECHO", secrets.token_hex(4)) for _ in range(15)), return_exceptions=True
+    )
+    assert sum(isinstance(outcome, RedisConnectionError) for outcome in outcomes) == 5
+    await connection.close()
