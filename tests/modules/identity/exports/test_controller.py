@@ -33,6 +33,9 @@ async def test_it_holds_the_account_its_sessions_and_its_second_factor(client, p
     assert lost["user_agent"] == "a lost phone"
     (factor,) = export["records"]["second_factors"]
     assert factor["confirmed_at"]
+    assert set(factor) == {"created_at", "confirmed_at"}
+    of_session = {"id", "user_agent", "address", "created_at", "rotated_at", "expires_at", "revoked_at"}
+    assert set(stands) == of_session
 
 
 async def test_it_holds_what_the_person_did_and_what_was_done_to_them(admin, person):

@@ -7,6 +7,7 @@ Every table that refers to users is named here, or kept back with a reason in
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import Column, bindparam, select
 
 from midrise.foundation.database import ReadUnit, Statement
@@ -52,10 +53,16 @@ class PostgresExports:
     async def records(self, unit: ReadUnit, user_id: UUID) -> Mapping[str, Sequence[Record]]:
         """What the small tables hold of the person, by their names."""
         return {
-            name: [dict(row) for row in await unit.rows(statement, user_id=user_id)]
+            name: [_shown(row, SHOWN[name]) for row in await unit.rows(statement, user_id=user_id)]
             for name, statement in _RECORDS.items()
         }
 
     async def sessions(self, unit: ReadUnit, user_id: UUID, *, after: UUID, limit: int) -> Sequence[Record]:
         """So many of the person's sessions, ended ones as well, behind the one with that id."""
-        return [dict(row) for row in await unit.rows(_SESSIONS, user_id=user_id, after=after, limit=limit)]
+        rows = await unit.rows(_SESSIONS, user_id=user_id, after=after, limit=limit)
+        return [_shown(row, SHOWN_OF_SESSIONS) for row in rows]
+
+
+def _shown(row: asyncpg.Record, columns: Sequence[Column[object]]) -> Record:
+    """What the columns hold, and nothing that a unit has asked beside them."""
+    return {str(column.name): row[column.name] for column in columns}
