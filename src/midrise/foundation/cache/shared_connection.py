@@ -121,7 +121,12 @@ class SharedConnection:
         packed = b"".join([call.packed for call in self._unsent])
         line.waiting.extend(self._unsent)
         self._unsent.clear()
-        self._run(line, self._write(line, packed))
+        writer = getattr(line.connection, "_writer", None)
+        if writer is not None and not writer.transport.get_write_buffer_size():
+            # What redis-py would do as well, without a task for each turn of the loop.
+            writer.write(packed)
+        else:
+            self._run(line, self._write(line, packed))
 
     def _run(self, line: _Line, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -15,6 +15,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 from midrise.foundation import clock
 
 # Without the values of local variables: these hold passwords and tokens.
+_DELAY_SECONDS = 0.005
 _TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False, max_frames=30))
 
 
@@ -78,15 +79,19 @@ def name_request(logger: object, method: str, event: structlog.typing.EventDict)
 
 
 class Lines:
-    """Where the lines of structlog's loggers go: what one turn of the event loop says is written at once."""
+    """Where the lines of structlog's loggers go.
+
+    What a few milliseconds say is written at once, for each writing is a system call; what warns is written with
+    all before it without delay.
+    """
 
     def __init__(self, file: TextIO) -> None:
         self._file = file
         self._waiting: list[str] = []
         atexit.register(self._flush)
 
-    def msg(self, line: str) -> None:
-        """Write the line before the event loop goes on to its next turn; at once where there is no loop."""
+    def info(self, line: str) -> None:
+        """Write the line soon; at once where no event loop runs."""
         self._waiting.append(line)
         if len(self._waiting) > 1:
             return
@@ -95,9 +100,15 @@ class Lines:
         except RuntimeError:
             self._flush()
         else:
-            loop.call_soon(self._flush)
+            loop.call_later(_DELAY_SECONDS, self._flush)
 
-    debug = info = warning = error = critical = exception = log = msg
+    def warning(self, line: str) -> None:
+        """Write the line now."""
+        self._waiting.append(line)
+        self._flush()
+
+    debug = msg = info
+    error = critical = exception = log = warning
 
     def _flush(self) -> None:
         waiting, self._waiting = self._waiting, []
