@@ -1,8 +1,15 @@
 """Identifiers that sort by creation: UUID version 7 (RFC 9562, section 5.7)."""
 
+from functools import lru_cache
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
+
+
+@lru_cache(maxsize=65_536)
+def text_of(identifier: UUID) -> str:
+    """The id as it is written, which Python would spell out anew each time that a request needs it."""
+    return str(identifier)
 
 
 def new_id() -> UUID:

@@ -23,6 +23,7 @@ from midrise.foundation.admission.session import Caller, SessionSource
 from midrise.foundation.cache.generations import Seen, read_record, record_key
 from midrise.foundation.cache.reads import Glance, Prefixes, glance_of
 from midrise.foundation.errors import AppError, RateLimited, Unauthenticated
+from midrise.foundation.ids import text_of
 from midrise.foundation.security.api_keys import API_KEY_PREFIX, ApiKeyClaims
 from midrise.foundation.security.tokens import AccessClaims, AccessTokens
 
@@ -116,7 +117,7 @@ class Admission:
         if claims is None:
             # What depends on the caller is nothing that a visitor is shown.
             return () if any(CALLER in name for name in generations) else generations
-        user_id = str(claims.user_id)
+        user_id = text_of(claims.user_id)
         return [
             *self._sessions.generations(claims.user_id),
             writes_generation(_writer_id(claims)),

@@ -15,6 +15,7 @@ from midrise.foundation.cache import ValkeyCache
 from midrise.foundation.cache.generations import Seen
 from midrise.foundation.cache.reads import CachedReads, Glance, Prefixes, Reading
 from midrise.foundation.database.positions import Consistency, consistency
+from midrise.foundation.ids import text_of
 from midrise.foundation.security.api_keys import ApiKeyClaims
 
 Value = TypeVar("Value", SessionState, ApiKeyState, RoleGrants)
@@ -45,7 +46,7 @@ class KnownCallers:
         self, session_id: UUID, user_id: UUID, *, prefix: str, user: Seen, roles: Seen
     ) -> Caller | None:
         """The caller, or None where the session has ended. Raises `Unavailable` where that can't be known."""
-        call = f"{user_id}/{session_id}"
+        call = f"{text_of(user_id)}/{text_of(session_id)}"
         glance = Glance(prefix, (user,))
         state = self._sessions.find_near(call, glance)
         if state is None:

@@ -11,6 +11,8 @@ from uuid import UUID
 
 import msgspec
 
+from midrise.foundation.ids import text_of
+
 _MOST_PER_SECOND = 1_000_000
 _QUOTA_IN_SECONDS = re.compile(r"(?P<quota>[0-9]{1,9})/(?P<window>[0-9]{1,5})")
 _IPV6_SITE_BITS = 64  # one customer has a /64 at least: who is limited by address has no more than one
@@ -94,7 +96,7 @@ class RateVerdict(msgspec.Struct, frozen=True):
 
 def user_key(user_id: UUID) -> str:
     """A logged-in user as limits know them, whatever device and address they use."""
-    return f"user:{user_id}"
+    return f"user:{text_of(user_id)}"
 
 
 def api_key_key(api_key_id: UUID) -> str:

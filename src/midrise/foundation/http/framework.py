@@ -5,6 +5,7 @@ from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.di import Provide
+from litestar.routes import HTTPRoute
 
 from midrise.foundation.http.access import check_access, refuse_undeclared
 from midrise.foundation.http.binding import StrictBody
@@ -51,8 +52,18 @@ def create_framework(
         request_max_body_size=None,
     )
     refuse_undeclared(app, permissions)
+    _give_one_after_the_other(app)
     before.options, before.parameters = OptionsAnswers(app), ParameterCheck(app)
     return app
+
+
+def _give_one_after_the_other(app: Litestar) -> None:
+    """Have what handlers take made in turn: a group of tasks for things that wait for nothing costs more than
+    they do."""
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for _, model in route.route_handler_map.values():
+                model.dependency_batches = [{each} for batch in model.dependency_batches for each in batch]
 
 
 class _BeforeHandlers:

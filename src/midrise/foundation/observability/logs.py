@@ -81,8 +81,8 @@ def name_request(logger: object, method: str, event: structlog.typing.EventDict)
 class Lines:
     """Where the lines of structlog's loggers go.
 
-    What a few milliseconds say is written at once, for each writing is a system call; what warns is written with
-    all before it without delay.
+    What a few milliseconds say is written at once, for each writing is a system call; what warns is written
+    without delay, behind all that was said before.
     """
 
     def __init__(self, file: TextIO) -> None:

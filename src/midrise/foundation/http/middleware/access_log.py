@@ -8,6 +8,7 @@ import structlog
 
 from midrise.foundation.http.answer_head import answer_head
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
+from midrise.foundation.ids import text_of
 from midrise.foundation.observability.metrics import REQUEST_SECONDS, REQUESTS_IN_PROGRESS
 
 log = structlog.get_logger("access")
@@ -56,7 +57,7 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
         route=route,
         status=status,
         duration_ms=round(seconds * 1000, 2),
-        caller=str(actor.user_id) if actor and actor.user_id else None,
+        caller=text_of(actor.user_id) if actor and actor.user_id else None,
         address=scope["client"][0],
         **({"api_key": str(actor.api_key_id)} if actor and actor.api_key_id else {}),
     )

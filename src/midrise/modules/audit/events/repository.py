@@ -1,7 +1,6 @@
 """Audit events in PostgreSQL: they are added and read, and never changed but to erase a person."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from functools import cache
 from uuid import UUID
 
@@ -22,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
-from midrise.foundation.database.rows import fields_of
+from midrise.foundation.database.rows import fields_of, values_of
 from midrise.foundation.paging import Page, PageRequest, page_of
 from midrise.modules.audit.events.model import PERSONAL_FIELDS, AuditEvent, AuditEventFilter
 from midrise.modules.audit.tables import audit_events
@@ -56,7 +55,7 @@ class PostgresAuditEvents:
     """The table of audit events."""
 
     async def add(self, tx: WriteUnit, event: AuditEvent) -> None:
-        await tx.execute(_INSERT, **asdict(event))
+        await tx.execute(_INSERT, **values_of(event))
 
     async def erase_person(self, tx: WriteUnit, user_id: UUID, *, resource: str) -> None:
         """Forget the person's addresses, and the values of what was personal in entries on the resource."""
@@ -67,7 +66,7 @@ class PostgresAuditEvents:
         self, unit: ReadUnit, wanted: AuditEventFilter, page: PageRequest
     ) -> Page[AuditEvent]:
         """Newest first."""
-        filters = {name: value for name, value in asdict(wanted).items() if value is not None}
+        filters = {name: value for name, value in values_of(wanted).items() if value is not None}
         statement = _list(frozenset(filters), behind=page.after is not None)
         after_created_at, after_id = page.after or (None, None)
         rows = await unit.rows(

@@ -1,6 +1,5 @@
 """Products in PostgreSQL."""
 
-from dataclasses import asdict
 from functools import cache
 from uuid import UUID
 
@@ -9,6 +8,7 @@ from sqlalchemy import Column, ColumnElement, bindparam, delete, select, tuple_,
 from sqlalchemy.dialects.postgresql import insert
 
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
+from midrise.foundation.database.rows import values_of
 from midrise.foundation.money import Money
 from midrise.foundation.paging import Page, PageRequest, page_of
 from midrise.modules.catalog.products.model import (
@@ -70,7 +70,7 @@ class PostgresProducts:
         self, unit: ReadUnit, wanted: ProductFilter, *, sort: ProductSort, page: PageRequest
     ) -> Page[Product]:
         """In the order of ``sort``, then by id."""
-        filters = {name: value for name, value in asdict(wanted).items() if value is not None}
+        filters = {name: value for name, value in values_of(wanted).items() if value is not None}
         statement = _list(frozenset(filters), sort, in_stock=wanted.in_stock, behind=page.after is not None)
         after_key, after_id = page.after or (None, None)
         rows = await unit.rows(

@@ -1,7 +1,6 @@
 """Mailed tokens in PostgreSQL, whose clock decides whether one has expired."""
 
 from collections.abc import Collection
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,7 +8,7 @@ import asyncpg
 from sqlalchemy import ARRAY, Interval, Text, any_, bindparam, delete, func, insert, or_, select, text, update
 
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
-from midrise.foundation.database.rows import fields_of
+from midrise.foundation.database.rows import fields_of, values_of
 from midrise.modules.identity.email_tokens.model import EmailPurpose, EmailToken
 from midrise.modules.identity.tables import email_tokens
 from midrise.modules.identity.users.model import email_key
@@ -73,7 +72,7 @@ class PostgresEmailTokens:
     """The table of mailed tokens."""
 
     async def add(self, tx: WriteUnit, token: EmailToken) -> None:
-        await tx.execute(_INSERT, **asdict(token), email_key=email_key(token.email))
+        await tx.execute(_INSERT, **values_of(token), email_key=email_key(token.email))
 
     async def count_recent(
         self, unit: ReadUnit, user_id: UUID, *, email: str, purpose: EmailPurpose

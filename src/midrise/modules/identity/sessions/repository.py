@@ -1,6 +1,6 @@
 """Sessions in PostgreSQL, whose clock decides whether one has expired."""
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from sqlalchemy import and_, bindparam, delete, exists, func, insert, select, up
 
 from midrise.foundation.admission import SessionState
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
+from midrise.foundation.database.rows import values_of
 from midrise.modules.identity.sessions.model import Session, StoredSession
 from midrise.modules.identity.tables import role_permissions, sessions, user_roles, users
 
@@ -91,7 +92,7 @@ class PostgresSessions:
     """The table of sessions."""
 
     async def add(self, tx: WriteUnit, session: Session) -> None:
-        await tx.execute(_INSERT, **asdict(session))
+        await tx.execute(_INSERT, **values_of(session))
 
     async def find_and_lock(self, tx: WriteUnit, session_id: UUID) -> StoredSession | None:
         """The session, which nobody else renews or ends until the transaction ends."""

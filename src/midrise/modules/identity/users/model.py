@@ -7,6 +7,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from midrise.foundation.errors import AppError, Conflict, Fault, FaultCode, Forbidden
+from midrise.foundation.ids import text_of
 from midrise.foundation.security.password_strength import check_strength
 from midrise.foundation.text import sort_key
 
@@ -47,7 +48,7 @@ class RegistrationClosed(Forbidden):
 
 def user_generation(user_id: UUID | str) -> str:
     """The generation of what shows or depends on this account: its profile, its sessions, its roles."""
-    return f"user:{user_id}"
+    return f"user:{text_of(user_id) if isinstance(user_id, UUID) else user_id}"
 
 
 class UserAction(StrEnum):

@@ -1,6 +1,5 @@
 """Users in PostgreSQL."""
 
-from dataclasses import asdict
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -23,7 +22,7 @@ from sqlalchemy import (
 )
 
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
-from midrise.foundation.database.rows import fields_of
+from midrise.foundation.database.rows import fields_of, values_of
 from midrise.foundation.paging import Page, PageRequest, page_of
 from midrise.foundation.text import sort_key
 from midrise.modules.identity.roles.model import ADMINISTRATOR
@@ -112,7 +111,7 @@ class PostgresUsers:
 
     async def add(self, tx: WriteUnit, user: User, *, password_hash: str) -> None:
         """Add a user with its roles. Raises `EmailTaken` by the constraint's name."""
-        values = {name: value for name, value in asdict(user).items() if name != "roles"}
+        values = {name: value for name, value in values_of(user).items() if name != "roles"}
         await tx.execute(
             _INSERT,
             **values,
@@ -177,7 +176,9 @@ class PostgresUsers:
 
     async def list_users(self, unit: ReadUnit, wanted: UserFilter, page: PageRequest) -> Page[User]:
         """Newest first."""
-        filters: dict[str, Any] = {name: value for name, value in asdict(wanted).items() if value is not None}
+        filters: dict[str, Any] = {
+            name: value for name, value in values_of(wanted).items() if value is not None
+        }
         statement = _list(frozenset(filters), behind=page.after is not None)
         if wanted.email is not None:
             filters["email"] = email_key(wanted.email)
