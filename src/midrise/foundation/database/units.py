@@ -96,7 +96,11 @@ class ReadUnit:
         answer = await getattr(connection, method)(sql, *arguments)
         if self._as_primary and self._node is not self._nodes.primary:
             raise OldPrimary
-        if request is None or not is_placed or self._node is None:
+        if request is None or self._node is None:
+            return answer
+        if not is_placed:
+            # Nobody can say what it saw: no answer that it is part of may be kept.
+            request.note_snapshot(0, next_xid=None)
             return answer
         first = answer[0] if method == "fetch" else answer
         position = self._node.place(first[PLACE], connection)
