@@ -99,13 +99,18 @@ def migration_folders() -> Sequence[Path]:
 
 
 def master_secret(settings: Settings) -> MasterSecret:
-    """The master secret of the settings. Raises `SettingMissing` and `SecretRefused`."""
+    """The master secret of the settings, which knows the one before, if that is given.
+
+    Raises `SettingMissing` and `SecretRefused`.
+    """
     if settings.master.secret is None:
         raise SettingMissing(
             "There is no master secret: set MIDRISE_MASTER_SECRET or MIDRISE_MASTER_SECRET_FILE "
             "(only `midrise up` makes one by itself)."
         )
-    return MasterSecret.from_text(settings.master.secret.get_secret_value())
+    given = settings.master.previous
+    previous = [MasterSecret.from_text(given.get_secret_value())] if given is not None else []
+    return MasterSecret.from_text(settings.master.secret.get_secret_value(), previous=previous)
 
 
 def database_url(settings: Settings) -> str:

@@ -10,6 +10,7 @@ from midrise.foundation.admission import (
     Admission,
     CachedAdmission,
     FallbackRateLimiter,
+    KeysInForce,
     KnownCallers,
     LimitName,
     LocalRateLimiter,
@@ -154,13 +155,18 @@ def _admission(settings: Settings, assembly: Assembly, cache: ValkeyCache) -> Ad
     stricter = strict.share(CREDENTIAL_SHARE) if strict else None
     local = shared | dict.fromkeys(by_address, stricter)
     (sessions,) = (part.session_source for part in assembly.built if part.session_source is not None)
+    (keys,) = (part.key_source for part in assembly.built if part.key_source is not None)
     (api_keys,) = (part.api_key_source for part in assembly.built if part.api_key_source is not None)
     return Admission(
         tokens=assembly.house.access_tokens,
         sessions=sessions,
         api_keys=api_keys,
         limiter=FallbackRateLimiter(ValkeyRateLimiter(cache, shared), LocalRateLimiter(local)),
-        cached=CachedAdmission(KnownCallers(sessions, cache, assembly.switch), assembly.switch),
+        cached=CachedAdmission(
+            KnownCallers(sessions, cache, assembly.switch),
+            KeysInForce(keys, cache=cache, switch=assembly.switch),
+            assembly.switch,
+        ),
     )
 
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "worker": "Run one worker.",
     "migrate": "Bring the database to the present shape.",
     "admin": "Make administrators.",
+    "keys": "Change the keys that sign access tokens, and reseal them.",
     "mail": "Show the mails that are kept as files.",
     "seed": "Fill the catalogue from a file, or with made-up products.",
     "version": "Say which version this is.",

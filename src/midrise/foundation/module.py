@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar, cast
 
-from midrise.foundation.admission import ApiKeySource, SessionSource
+from midrise.foundation.admission import ApiKeySource, KeySource, SessionSource
 from midrise.foundation.database import ConstraintErrors, Database
 from midrise.foundation.errors import AppError
 from midrise.foundation.jobs import AnyHandler, Job, PgQueuerJobs
@@ -90,7 +90,7 @@ class Built:
     ``controllers`` are Litestar's; ``services`` are what its handlers take, by the name they take them by.
     ``jobs`` are done at their times, ``handlers`` do those that services ask for. ``start`` runs before the
     first request, ``stop`` behind the last one. ``session_source`` is asked for the caller behind a session,
-    ``api_key_source`` for the one behind an API key.
+    ``api_key_source`` for the one behind an API key, ``key_source`` for the keys that verify tokens.
     """
 
     controllers: Sequence[type] = ()
@@ -101,6 +101,7 @@ class Built:
     stop: Sequence[Callable[[], Awaitable[None]]] = ()
     session_source: SessionSource | None = None
     api_key_source: ApiKeySource | None = None
+    key_source: KeySource | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,7 +150,7 @@ def _value(environment: Mapping[str, str], name: str) -> str:
         raise ValueError("it is empty; leave it out instead.")
     if f"{name}_FILE" in environment:
         raise ValueError(f"{name}_FILE is set as well; one of them must go.")
-    if name == "MIDRISE_MASTER_SECRET_FILE":
+    if name in {"MIDRISE_MASTER_SECRET_FILE", "MIDRISE_MASTER_PREVIOUS_FILE"}:
         from midrise.foundation.security.secrets import MasterSecret  # slow to read, and few need it
 
         return MasterSecret.read_file(Path(environment[name])).text

@@ -152,6 +152,9 @@ class MasterSettings(Section):
     secret: Annotated[SecretStr, AfterValidator(master_secret)] | None = Field(
         None, description="32 random bytes or more in base64url; made by `midrise up` alone"
     )
+    previous: Annotated[SecretStr, AfterValidator(master_secret)] | None = Field(
+        None, description="Another one that is known as well, while the secret is changed"
+    )
 
 
 class TokenSettings(Section):

@@ -8,6 +8,7 @@ from midrise.foundation.admission.admission import (
     OverLimit,
     writes_generation,
 )
+from midrise.foundation.admission.keys_in_force import KeysInForce, KeySource, UsableKeys
 from midrise.foundation.admission.known_callers import KnownCallers
 from midrise.foundation.admission.limits import LimitName, RateLimit, RateLimits, RateVerdict
 from midrise.foundation.admission.programs import ApiKeySource, ApiKeyState, program
@@ -28,6 +29,8 @@ __all__ = [
     "CachedAdmission",
     "Caller",
     "FallbackRateLimiter",
+    "KeySource",
+    "KeysInForce",
     "KnownCallers",
     "LimitName",
     "LocalRateLimiter",
@@ -39,6 +42,7 @@ __all__ = [
     "RoleGrants",
     "SessionSource",
     "SessionState",
+    "UsableKeys",
     "ValkeyRateLimiter",
     "program",
     "writes_generation",

@@ -5,7 +5,8 @@
    An API key's check value, likewise.
 2. One round trip to the cache: the rate limit of the caller, and the generations that its session and the
    answer depend on.
-3. The session behind the token, or the key, remembered under its generation, or asked of the database.
+3. Whether the key that signed the token is still in force.
+4. The session behind the token, or the key, remembered under its generation, or asked of the database.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from uuid import UUID
 
 import msgspec
 
+from midrise.foundation.admission.keys_in_force import KeysInForce
 from midrise.foundation.admission.known_callers import KnownCallers
 from midrise.foundation.admission.limits import LimitName, RateVerdict, address_key, api_key_key, user_key
 from midrise.foundation.admission.programs import ApiKeySource
@@ -97,13 +99,25 @@ class Admission:
         `OverLimit`, and `Unavailable` where the session's state can't be known.
         """
         claims, rejection = self._identify(token)
+        kid = self._kid(token, claims)
         prefix = self._cached.switch.prefix if self._cached is not None else None
         keys: Sequence[str] = ()
         if prefix is not None:
-            keys = [record_key(prefix, name) for name in self._names(claims, generations)]
+            keys = [record_key(prefix, name) for name in self._names(claims, kid, generations)]
         rate, seen = await self._spend(limit, _caller_key(limit, claims, address), keys)
         if self._cached is None or self._cached.switch.prefix != prefix:
             seen = ()
+        if kid is not None and self._cached is not None:
+            key_glance, seen = glance_of(prefix, seen[:1]), seen[1:]
+            if claims is None and await self._cached.keys.learns(kid, key_glance):
+                claims, rejection = self._identify(token)
+                seen = ()
+            elif (
+                claims is not None
+                and key_glance is not None
+                and not await self._cached.keys.are_in_force(kid, key_glance)
+            ):
+                return Admitted(rejection=Unauthenticated(), rate=rate)
         if claims is None:
             return Admitted(rejection=rejection, rate=rate, glance=glance_of(prefix, seen))
         own, asked = seen[:3], seen[3:]
@@ -113,12 +127,20 @@ class Admission:
         writes = own[2] if own else None
         return Admitted(caller=caller, rate=rate, glance=glance_of(prefix, asked), writes=writes)
 
-    def _names(self, claims: Claims | None, generations: Sequence[str]) -> Sequence[str]:
+    def _kid(self, token: str | None, claims: Claims | None) -> str | None:
+        """The signing key that the token names; None for what is no token."""
+        if isinstance(claims, AccessClaims):
+            return claims.kid
+        return self._tokens.find_unknown_kid(token) if token is not None and claims is None else None
+
+    def _names(self, claims: Claims | None, kid: str | None, generations: Sequence[str]) -> Sequence[str]:
+        of_keys = [self._cached.keys.generation] if kid is not None and self._cached is not None else []
         if claims is None:
             # What depends on the caller is nothing that a visitor is shown.
-            return () if any(CALLER in name for name in generations) else generations
+            return of_keys if any(CALLER in name for name in generations) else [*of_keys, *generations]
         user_id = text_of(claims.user_id)
         return [
+            *of_keys,
             *self._sessions.generations(claims.user_id),
             writes_generation(_writer_id(claims)),
             *(name.replace(CALLER, user_id) for name in generations),
@@ -134,7 +156,7 @@ class Admission:
             )
         # Without the cache every request asks the primary: a bound keeps connections for the work itself.
         async with self._asking:
-            return await self._sessions.find_caller(claims.session_id, claims.user_id)
+            return await self._sessions.find_caller(claims.session_id, claims.user_id, kid=claims.kid)
 
     async def _find_program(
         self, claims: ApiKeyClaims, prefix: str | None, own: Sequence[Seen]
@@ -184,6 +206,7 @@ class CachedAdmission:
     """What admission remembers, and whether it may."""
 
     callers: KnownCallers
+    keys: KeysInForce
     switch: Prefixes
 
 

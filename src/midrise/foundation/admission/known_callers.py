@@ -4,21 +4,17 @@ What is absent is asked of the primary and never trusted. A log-out, a new passw
 like any other: they change the user's generation, and what was remembered is found no more.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 from uuid import UUID
 
 from midrise.foundation import clock
 from midrise.foundation.admission.programs import ApiKeySource, ApiKeyState, program
+from midrise.foundation.admission.remembering import remembered
 from midrise.foundation.admission.session import Caller, RoleGrants, SessionSource, SessionState
 from midrise.foundation.cache import ValkeyCache
 from midrise.foundation.cache.generations import Seen
-from midrise.foundation.cache.reads import CachedReads, Glance, Prefixes, Reading
-from midrise.foundation.database.positions import Consistency, consistency
+from midrise.foundation.cache.reads import CachedReads, Glance, Prefixes
 from midrise.foundation.ids import text_of
 from midrise.foundation.security.api_keys import ApiKeyClaims
-
-Value = TypeVar("Value", SessionState, ApiKeyState, RoleGrants)
 
 _MOST_SESSIONS_BYTES = 16 * 1024 * 1024
 _MOST_API_KEYS_BYTES = 4 * 1024 * 1024
@@ -50,7 +46,7 @@ class KnownCallers:
         glance = Glance(prefix, (user,))
         state = self._sessions.find_near(call, glance)
         if state is None:
-            state = await _remembered(
+            state = await remembered(
                 self._sessions, call, glance, lambda: self._source.get_state(session_id, user_id)
             )
         if not state.stands or state.expires_at <= clock.timestamp():
@@ -69,7 +65,7 @@ class KnownCallers:
         glance = Glance(prefix, (user,))
         state = self._api_keys.find_near(call, glance)
         if state is None:
-            state = await _remembered(
+            state = await remembered(
                 self._api_keys, call, glance, lambda: source.get_state(claims.api_key_id, claims.user_id)
             )
         if not state.lets_in(claims):
@@ -84,7 +80,7 @@ class KnownCallers:
         grants = self._grants.find_near("all", glance)
         is_near = grants is not None
         if grants is None:
-            grants = await _remembered(self._grants, "all", glance, self._source.get_grants)
+            grants = await remembered(self._grants, "all", glance, self._source.get_grants)
         permissions = self._source.effective(names, grants.permissions)
         if is_near:
             # Only what may be remembered of the roles may be remembered of their combinations.
@@ -92,24 +88,3 @@ class KnownCallers:
                 self._combined.clear()
             self._combined[glance.values[0], names] = permissions
         return permissions
-
-
-async def _remembered(
-    reads: CachedReads[Value], call: str, glance: Glance, ask: Callable[[], Awaitable[Value]]
-) -> Value:
-    far = await reads.find_far(call, glance)
-    if far is not None:
-        return far
-
-    async def read() -> Reading[Value]:
-        # Admission's reads are nothing that the client is shown: they have a consistency of their own.
-        request = Consistency()
-        before = consistency.set(request)
-        try:
-            value = await ask()
-        finally:
-            consistency.reset(before)
-        return Reading(value, request.xmin, request.next_xid)
-
-    shared = await reads.read(call, glance, read)
-    return shared if shared is not None else await ask()

@@ -39,8 +39,9 @@ class RoleGrants(msgspec.Struct, frozen=True):
 class SessionSource(Protocol):
     """Knows the state of sessions. Admission gets it injected: the foundation knows no module."""
 
-    async def find_caller(self, session_id: UUID, user_id: UUID) -> Caller | None:
-        """The caller, or None where the session has ended, never was, or its user may not log in.
+    async def find_caller(self, session_id: UUID, user_id: UUID, *, kid: str) -> Caller | None:
+        """The caller, or None where the session has ended, never was, its user may not log in, or the signing
+        key of that id is no longer in force.
 
         Raises `Unavailable` where that can't be known: nobody is let in on a guess.
         """

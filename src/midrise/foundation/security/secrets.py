@@ -122,6 +122,15 @@ class MasterSecret:
         cipher = _cipher(self.derive(f"seal {purpose}"), prefix)
         return prefix + cipher.encrypt(prefix[-_NONCE_BYTES:], plaintext, prefix + associated)
 
+    def is_sealer_of(self, sealed: bytes) -> bool:
+        """Whether this secret, not a previous one, sealed the text."""
+        return sealed.startswith(self.seal_prefix)
+
+    @property
+    def seal_prefix(self) -> bytes:
+        """What every text begins with that this secret sealed."""
+        return _FORMAT + bytes.fromhex(self.secret_id)
+
     def open(self, purpose: str, sealed: bytes, *, associated: bytes = b"") -> bytes:
         """Give back what was sealed, by this secret or a previous one. Raises `SealBroken`."""
         prefix, ciphertext = sealed[:_PREFIX_BYTES], sealed[_PREFIX_BYTES:]

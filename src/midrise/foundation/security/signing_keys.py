@@ -81,11 +81,13 @@ class RingKeys:
             raise ValueError(f"exactly one signing key must be current, not {len(current)}")
         if len({key.kid for key in self.keys}) != len(self.keys):
             raise ValueError("two signing keys have the same id")
+        self.current_kid = current[0].kid
         self.current_header = token_header(current[0].kid)
         self.current_jwk = _private_jwk(current[0])
         self.verifying_jwks: Mapping[str, OKPKey] = {
             header_segment(key.kid): _public_jwk(key.public) for key in self.keys
         }
+        self.kids: Mapping[str, str] = {header_segment(key.kid): key.kid for key in self.keys}
         self.jwks: Mapping[str, Any] = {"keys": [_published_jwk(key) for key in self.keys]}
 
 
@@ -125,6 +127,18 @@ def header_segment(kid: str) -> str:
     return _base64url(text.encode())
 
 
+def find_kid(segment: str) -> str | None:
+    """The key that the first part of a token names; None where it is not the header of any key of ours."""
+    if len(segment) != _SEGMENT_CHARACTERS:
+        return None
+    try:
+        header = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    except ValueError:
+        return None
+    kid = header.get("kid") if isinstance(header, dict) else None
+    return kid if isinstance(kid, str) and header_segment(kid) == segment else None
+
+
 def _private_jwk(key: SigningKey) -> OKPKey:
     return OKPKey.import_key(
         {"kty": "OKP", "crv": "Ed25519", "x": _base64url(key.public), "d": _base64url(key.private)}
@@ -148,3 +162,7 @@ def _published_jwk(key: SigningKey) -> dict[str, str]:
 
 def _base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+# Every key's id is a thumbprint, a SHA-256 in base64url: so all headers are of one length.
+_SEGMENT_CHARACTERS = len(header_segment("k" * 43))

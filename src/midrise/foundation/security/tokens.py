@@ -22,7 +22,7 @@ from joserfc.jws import JWSRegistry
 from midrise.foundation import clock
 from midrise.foundation.errors import Unauthenticated
 from midrise.foundation.ids import new_id
-from midrise.foundation.security.signing_keys import ALGORITHM, KeyRing, RingKeys
+from midrise.foundation.security.signing_keys import ALGORITHM, KeyRing, RingKeys, find_kid
 
 LARGEST_TOKEN_BYTES = 4096
 
@@ -44,13 +44,15 @@ class TokenSettings:
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What a verified token says: whose it is, of which session, and when it ends (seconds since 1970)."""
+    """What a verified token says: whose it is, of which session, when it ends (seconds since 1970), and the
+    id of the key that signed it."""
 
     user_id: UUID
     session_id: UUID
     token_id: UUID
     issued_at: int
     expires_at: int
+    kid: str
 
 
 class AccessTokens:
@@ -106,6 +108,11 @@ class AccessTokens:
             raise Unauthenticated
         return claims
 
+    def find_unknown_kid(self, token: str) -> str | None:
+        """The key that a token names which the ring doesn't hold; None for any other token."""
+        header = token.partition(".")[0]
+        return None if header in self._ring.keys.kids else find_kid(header)
+
     def _recall(self, digest: bytes) -> AccessClaims | None:
         keys = self._ring.keys
         if self._remembered_under is not keys:
@@ -138,6 +145,7 @@ class AccessTokens:
             token_id=claims.jti,
             issued_at=claims.iat,
             expires_at=claims.exp,
+            kid=self._ring.keys.kids[header],
         )
 
     def _refuse_wrong_claims(self, claims: "_Claims") -> None:

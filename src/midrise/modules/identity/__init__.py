@@ -27,19 +27,20 @@ from midrise.modules.identity.roles.repository import PostgresRoles
 from midrise.modules.identity.roles.service import Roles
 from midrise.modules.identity.second_factors.controller import SecondFactorsController
 from midrise.modules.identity.second_factors.model import SecondFactorOff, SecondFactorOn
+from midrise.modules.identity.second_factors.service import SecondFactors
 from midrise.modules.identity.sessions.controller import SessionsController
 from midrise.modules.identity.sessions.model import InvalidCredentials, TokenReused
 from midrise.modules.identity.sessions.repository import PostgresSessions
 from midrise.modules.identity.sessions.service import Sessions
+from midrise.modules.identity.signing import build_signing
 from midrise.modules.identity.signing_keys.controller import JwksController
-from midrise.modules.identity.signing_keys.repository import PostgresSigningKeys
-from midrise.modules.identity.signing_keys.service import SigningKeys
+from midrise.modules.identity.signing_keys.service import KeyChanges, SigningKeys
 from midrise.modules.identity.users.controller import MeController, RegistrationController
 from midrise.modules.identity.users.model import EmailTaken, LastAdministrator, NewUser, RegistrationClosed
 from midrise.modules.identity.users.repository import PostgresUsers
 from midrise.modules.identity.users.service import REGISTRATION_OPEN, Users
 
-__all__ = ["MODULE", "NewUser", "SigningKeys", "Users"]
+__all__ = ["MODULE", "KeyChanges", "NewUser", "SecondFactors", "SigningKeys", "Users"]
 
 _CONTROLLERS = (
     RegistrationController,
@@ -69,9 +70,7 @@ def build(house: House) -> Built:
     people = build_people(
         house, users_table=users_table, roles=roles, proofs=proofs, api_keys=programs.api_keys
     )
-    keys = SigningKeys(
-        database=house.database, keys=PostgresSigningKeys(), ring=house.key_ring, master=house.master
-    )
+    signing = build_signing(house)
     sessions = Sessions(
         database=house.database,
         sessions=sessions_table,
@@ -81,10 +80,12 @@ def build(house: House) -> Built:
         codes=proofs.codes,
         access_tokens=house.access_tokens,
         refresh_tokens=RefreshTokens(house.master),
+        signing_keys=signing.keys,
         audit=audit,
     )
     house.services.provide(people.users)
-    house.services.provide(keys)
+    for service in (signing.keys, signing.changes, proofs.second_factors):
+        house.services.provide(service)
     return Built(
         controllers=_CONTROLLERS,
         services={
@@ -99,18 +100,20 @@ def build(house: House) -> Built:
             "second_factors": proofs.second_factors,
             "emails": people.mailing.emails,
             "password_resets": people.mailing.password_resets,
-            "signing_keys": keys,
+            "signing_keys": signing.keys,
         },
         jobs=[
             Job("sessions.purge_expired", schedule="17 * * * *", run=sessions.purge_expired),
+            Job("signing_keys.look_after", schedule="7 * * * *", run=signing.changes.look_after),
             Job("log_in_attempts.purge", schedule="37 * * * *", run=proofs.attempts.purge),
             Job("api_keys.purge_expired", schedule="52 * * * *", run=programs.api_keys.purge_expired),
             *people.mailing.jobs,
         ],
         handlers=people.mailing.handlers,
-        start=[keys.load],
+        start=[signing.keys.load],
         stop=[programs.callers.close],
         session_source=sessions,
+        key_source=signing.keys,
         api_key_source=programs.callers,
     )
 

@@ -162,6 +162,9 @@ signing_keys = Table(
     Column("sealed_private_key", LargeBinary, nullable=False),
     Column("state", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    # Since when it is in its state.
+    Column("moved_at", DateTime(timezone=True), nullable=False),
     CheckConstraint("state IN ('next', 'current', 'retired', 'revoked')", name="state_known"),
     Index("uq_signing_keys_current", "state", unique=True, postgresql_where=text("state = 'current'")),
+    Index("uq_signing_keys_next", "state", unique=True, postgresql_where=text("state = 'next'")),
 )

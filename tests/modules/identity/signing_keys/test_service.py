@@ -27,7 +27,7 @@ async def test_instances_that_start_at_once_on_no_keys_make_one(start_applicatio
     instances = await asyncio.gather(*(start_application(database=empty_database) for _ in range(INSTANCES)))
     published = [(await instance.get(JWKS)).json() for instance in instances]
     assert published == [published[0]] * INSTANCES
-    assert len(published[0]["keys"]) == 1
+    assert len(published[0]["keys"]) == 2
 
     one, other, *_ = instances
     body = registration()
@@ -40,9 +40,9 @@ async def test_a_key_that_another_is_just_making_is_taken(start_application, emp
     one = await start_application(database=empty_database)
     connection = await asyncpg.connect(empty_database["url"])
     try:
-        key = await connection.fetchrow("DELETE FROM signing_keys RETURNING *")
+        key = await connection.fetchrow("DELETE FROM signing_keys WHERE state = 'current' RETURNING *")
         async with connection.transaction():
-            await connection.execute("INSERT INTO signing_keys VALUES ($1, $2, $3, $4, $5)", *key)
+            await connection.execute("INSERT INTO signing_keys VALUES ($1, $2, $3, $4, $5, $6)", *key)
             starting = asyncio.create_task(start_application(database=empty_database))
             async with asyncio.timeout(5):
                 # What is waited for is in the server, which tells nobody.
@@ -55,9 +55,9 @@ async def test_a_key_that_another_is_just_making_is_taken(start_application, emp
 
 
 async def test_the_private_half_is_stored_sealed(client, connection):
-    key = await connection.fetchrow("SELECT * FROM signing_keys")
-    assert key["state"] == "current"
-    assert len(key["sealed_private_key"]) > 32
+    keys = await connection.fetch("SELECT * FROM signing_keys ORDER BY state")
+    assert [key["state"] for key in keys] == ["current", "next"]
+    assert all(len(key["sealed_private_key"]) > 32 for key in keys)
 
 
 async def test_another_master_secret_does_not_open_the_keys(settings, client):

@@ -43,6 +43,17 @@ _SPEND_CODE = Statement(
         recovery_codes.c.user_id == bindparam("whose"), recovery_codes.c.digest == bindparam("spent")
     )
 )
+_SEALED_OTHERWISE = Statement(
+    select(second_factors)
+    .where(
+        func.substring(second_factors.c.sealed_secret, 1, func.length(bindparam("prefix", type_=LargeBinary)))
+        != bindparam("prefix", type_=LargeBinary)
+    )
+    .order_by(second_factors.c.user_id)
+    .limit(bindparam("limit"))
+    .with_for_update()
+)
+_SEAL = Statement(update(second_factors).where(_IS_USERS).values(sealed_secret=bindparam("sealed")))
 
 
 class PostgresSecondFactors:
@@ -56,6 +67,14 @@ class PostgresSecondFactors:
         """The factor, of which nobody else takes a code until the transaction ends."""
         row = await tx.row(_LOCK, whose=user_id)
         return _factor(row) if row else None
+
+    async def lock_sealed_otherwise(self, tx: WriteUnit, *, prefix: bytes, limit: int) -> list[SecondFactor]:
+        """So many factors at most whose seal does not begin like this."""
+        return [_factor(row) for row in await tx.rows(_SEALED_OTHERWISE, prefix=prefix, limit=limit)]
+
+    async def seal(self, tx: WriteUnit, user_id: UUID, *, sealed_secret: bytes) -> None:
+        """Keep the secret in another seal."""
+        await tx.execute(_SEAL, whose=user_id, sealed=sealed_secret)
 
     async def start(self, tx: WriteUnit, user_id: UUID, *, sealed_secret: bytes) -> bool:
         """Keep a secret that waits to be confirmed, in place of one that still does; False where one is on."""

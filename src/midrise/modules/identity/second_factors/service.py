@@ -31,6 +31,8 @@ from midrise.modules.identity.second_factors.repository import PostgresSecondFac
 from midrise.modules.identity.users.model import User, user_generation
 from midrise.modules.identity.users.repository import PostgresUsers
 
+_RESEALED_AT_ONCE = 500
+
 
 class SecondFactors:
     """Sets authenticator apps up, and switches them off."""
@@ -116,6 +118,25 @@ class SecondFactors:
             await self._record(tx, user, SecondFactorAction.SWITCHED_OFF, actor=actor)
 
         await self._database.write_once(actor.attempt, type(None), switch_off)
+
+    async def reseal(self) -> int:
+        """Seal every app's secret with the present master secret; how many were sealed with another.
+
+        Raises `SealBroken` where one was sealed with a secret that is not known here.
+        """
+        resealed, batch = 0, _RESEALED_AT_ONCE
+        while batch == _RESEALED_AT_ONCE:
+            async with self._database.write() as tx:
+                factors = await self._factors.lock_sealed_otherwise(
+                    tx, prefix=self._master.seal_prefix, limit=_RESEALED_AT_ONCE
+                )
+                for factor in factors:
+                    secret = open_secret(factor, self._master)
+                    sealed = seal_secret(secret, self._master, user_id=factor.user_id)
+                    await self._factors.seal(tx, factor.user_id, sealed_secret=sealed)
+            batch = len(factors)
+            resealed += batch
+        return resealed
 
     async def _lock_unconfirmed(self, tx: WriteUnit, actor: Actor) -> SecondFactor:
         factor = await self._factors.find_and_lock(tx, actor.known_user_id())

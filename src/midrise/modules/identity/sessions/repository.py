@@ -10,8 +10,9 @@ from sqlalchemy import and_, bindparam, delete, exists, func, insert, select, up
 from midrise.foundation.admission import SessionState
 from midrise.foundation.database import ReadUnit, Statement, WriteUnit
 from midrise.foundation.database.rows import values_of
+from midrise.foundation.security.signing_keys import KeyState
 from midrise.modules.identity.sessions.model import Session, StoredSession
-from midrise.modules.identity.tables import role_permissions, sessions, user_roles, users
+from midrise.modules.identity.tables import role_permissions, sessions, signing_keys, user_roles, users
 
 _ALIVE = and_(sessions.c.revoked_at.is_(None), sessions.c.expires_at > func.now())
 _INSERT = Statement(insert(sessions).values({column: bindparam(column.name) for column in sessions.columns}))
@@ -59,6 +60,7 @@ _CALLER = Statement(
         users.c.id == bindparam("user_id"),
         users.c.is_active,
         exists().where(sessions.c.id == bindparam("session_id"), sessions.c.user_id == users.c.id, _ALIVE),
+        exists().where(signing_keys.c.kid == bindparam("kid"), signing_keys.c.state != KeyState.REVOKED.value),
     )
 )
 _AGE = Statement(
@@ -115,10 +117,10 @@ class PostgresSessions:
         return await tx.execute(_REVOKE, session_id=session_id) == 1
 
     async def find_grants(
-        self, unit: ReadUnit, *, session_id: UUID, user_id: UUID
+        self, unit: ReadUnit, *, session_id: UUID, user_id: UUID, kid: str
     ) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-        """The user's roles and what is stored for them; None where session or user are no more."""
-        row = await unit.row(_CALLER, session_id=session_id, user_id=user_id)
+        """The user's roles and what is stored for them; None where session, user or signing key are no more."""
+        row = await unit.row(_CALLER, session_id=session_id, user_id=user_id, kid=kid)
         return (tuple(row["roles"]), tuple(row["granted"])) if row else None
 
     async def find_age_seconds(self, unit: ReadUnit, session_id: UUID) -> float | None:

@@ -33,6 +33,7 @@ from midrise.modules.identity.sessions.model import (
     renewal_of,
 )
 from midrise.modules.identity.sessions.repository import PostgresSessions
+from midrise.modules.identity.signing_keys.service import SigningKeys
 from midrise.modules.identity.users.model import user_generation
 from midrise.modules.identity.users.repository import PostgresUsers
 
@@ -56,6 +57,7 @@ class Sessions:
         codes: CodeChecks,
         access_tokens: AccessTokens,
         refresh_tokens: RefreshTokens,
+        signing_keys: SigningKeys,
         audit: AuditTrail,
     ) -> None:
         self._database = database
@@ -66,6 +68,7 @@ class Sessions:
         self._codes = codes
         self._access_tokens = access_tokens
         self._refresh_tokens = refresh_tokens
+        self._signing_keys = signing_keys
         self._audit = audit
 
     async def log_in(self, email: str, password: str, *, code: str | None = None, actor: Actor) -> Tokens:
@@ -100,6 +103,7 @@ class Sessions:
                 raise Unauthenticated
             if not stored.is_alive:
                 raise Unauthenticated
+            await self._signing_keys.follow(tx)
             match renewal_of(stored, claims.generation):
                 case Renewal.REPEAT:
                     return self._tokens(stored.session)
@@ -121,10 +125,11 @@ class Sessions:
                     tx, actor, action=SessionAction.ENDED, resource=f"session:{actor.session_id}"
                 )
 
-    async def find_caller(self, session_id: UUID, user_id: UUID) -> Caller | None:
-        """Who is behind the session; None where it has ended or the user may no longer log in."""
+    async def find_caller(self, session_id: UUID, user_id: UUID, *, kid: str) -> Caller | None:
+        """Who is behind the session; None where it has ended, the user may no longer log in, or the key that
+        signed for it is no longer in force."""
         async with self._database.read() as unit:
-            grants = await self._sessions.find_grants(unit, session_id=session_id, user_id=user_id)
+            grants = await self._sessions.find_grants(unit, session_id=session_id, user_id=user_id, kid=kid)
         if grants is None:
             return None
         roles, granted = grants
@@ -184,6 +189,7 @@ class Sessions:
             if guess is None:
                 await self._passwords.succeed(tx, right)
             await self._sessions.add(tx, session)
+            await self._signing_keys.follow(tx)
             await self._record(tx, session, SessionAction.STARTED, actor=actor)
         return True
 
