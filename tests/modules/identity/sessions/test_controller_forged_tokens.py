@@ -51,8 +51,8 @@ async def test_none_is_let_in_and_none_causes_a_query(client, forger, asked, pat
         if asked:
             causing_queries.append(fault)
             asked.clear()
-    # Where the cache may not be used, as on a machine that is too busy to ask in time whether it may, a key that
-    # nobody knows is looked for once in ten seconds.
+    # Where the cache may not be used, as on a machine that is too busy to ask in time whether it may, a key
+    # that nobody knows is looked for once in ten seconds.
     assert len(causing_queries) <= 1
     assert (await client.get("/v1/products")).status_code == 200
     assert asked, "what is counted here would be seen"

@@ -63,17 +63,26 @@ async def assembled(settings, own):
 
     def assembled(**sections):
         changed = Settings.model_validate(settings.model_dump() | {"database": own} | sections)
-        made.append(assemble(changed, process="tests keys"))
+        made.append(assemble(changed, process="tests"))
         return made[-1].house.services
 
+    async def connect():
+        await made[-1].cache.ping()
+        await made[-1].switch.start()
+
+    assembled.connect = connect
     yield assembled
     for assembly in made:
         await assembly.close()
 
 
-@pytest.fixture
-def changes(assembled, instances):
-    return assembled().get(KeyChanges)
+@pytest.fixture(params=["by a command", "by a worker"])
+async def changes(request, assembled, instances):
+    """One that turns the cache off for what it changes, and one that marks the generation in it."""
+    services = assembled()
+    if request.param == "by a worker":
+        await assembled.connect()
+    return services.get(KeyChanges)
 
 
 @pytest.fixture
