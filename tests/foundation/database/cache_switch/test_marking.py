@@ -87,3 +87,28 @@ async def test_where_it_can_not_even_be_turned_off_the_change_may_not_commit(pro
     gone = process(server, url=f"postgresql://midrise@/midrise?host={tmp_path}&port=1")
     with pytest.raises(Unavailable):
         await Marking(gone, Failing()).mark({"thing"}, xid=41)
+
+
+class Marked:
+    """Generations that take every mark."""
+
+    def __init__(self) -> None:
+        self.prefixes: set[str] = set()
+
+    async def mark(self, prefix: str, names: Collection[str], *, next_xid: int) -> None:
+        del names, next_xid
+        self.prefixes.add(prefix)
+
+
+async def test_who_believed_it_off_and_finds_it_on_marks_and_leaves_it_on(process, server, watching, row):
+    for _ in range(5):
+        asked_while_off = process(server)
+        await row.execute("UPDATE cache_state SET off_until = clock_timestamp()")
+        assert await asked_while_off.known_prefix() is None
+        # Somebody turns it on in the very next moment.
+        await row.execute("UPDATE cache_state SET off_until = NULL")
+        # Whatever it knew when it was asked is a poll old at most.
+        marks = Marked()
+        await Marking(asked_while_off, marks).mark({"thing"}, xid=41)
+        assert await row.fetchval(IS_ON)
+        assert marks.prefixes == {asked_while_off.prefix}

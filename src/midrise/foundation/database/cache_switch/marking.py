@@ -5,6 +5,8 @@ from typing import Protocol
 
 from midrise.foundation.database.cache_switch.switch import CacheSwitch
 
+_MOST_TRIES = 3
+
 
 class CacheNotMarked(Exception):
     """The generations could not be marked."""
@@ -36,13 +38,23 @@ class Marking:
 
         Raises `Unavailable` where the cache can neither be marked nor be turned off.
         """
-        prefix = await self._switch.known_prefix() if self._generations else None
-        if prefix is not None and self._generations is not None:
-            try:
-                await self._generations.mark(prefix, names, next_xid=xid + 1)
-            except CacheNotMarked:
-                pass
-            else:
-                if self._switch.prefix == prefix:
+        for _ in range(_MOST_TRIES):
+            prefix = await self._switch.known_prefix()
+            if prefix is not None and self._generations is not None:
+                if await self._is_marked(self._generations, prefix, names, xid=xid):
                     return
+                break
+            # What was known may be a poll old: who finds it on by now marks, for else a steady stream of
+            # changes would turn it off again and again.
+            if await self._switch.turn_off(unless_usable=self._generations is not None):
+                return
         await self._switch.turn_off()
+
+    async def _is_marked(
+        self, generations: Generations, prefix: str, names: Collection[str], *, xid: int
+    ) -> bool:
+        try:
+            await generations.mark(prefix, names, next_xid=xid + 1)
+        except CacheNotMarked:
+            return False
+        return self._switch.prefix == prefix

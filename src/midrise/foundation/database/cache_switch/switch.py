@@ -108,19 +108,24 @@ class CacheSwitch:
                 await self._ask()
         return self.prefix
 
-    async def turn_off(self) -> None:
+    async def turn_off(self, *, unless_usable: bool = False) -> bool:
         """Off for everyone; when it returns nobody believes otherwise. Raises `Unavailable`.
+
+        False, and nothing is done, where it is found on and usable and ``unless_usable`` is set.
 
         A transaction that has its id by now may then commit without a mark. Should the cache be turned on
         before it has ended, then with an epoch whose horizons lie above that id: it is waited for like others.
         """
         state = await self._ask()
+        if unless_usable and self.prefix is not None:
+            return False
         while state.is_on:
             await self._turn_off(self._pause())
             state = await self._ask()
         if self._is_cut_off() and state.off_for_seconds < _OFF_FOR_TROUBLE.total_seconds() / 2:
             await self._turn_off(_OFF_FOR_TROUBLE)
         await self._wait_out_beliefs(state)
+        return True
 
     def _pause(self) -> timedelta:
         """A command without a cache turns it off for its own commit; a server in trouble, for a while."""
