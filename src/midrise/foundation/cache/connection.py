@@ -84,7 +84,8 @@ def _options(settings: CacheSettings) -> dict[str, Any]:
 
 def _shared_options(settings: CacheSettings) -> dict[str, Any]:
     return {
-        "client_name": settings.process,
+        # The protocol knows no name with a space.
+        "client_name": settings.process.replace(" ", "-"),
         # RESP2: redis-py asks a RESP3 server for notifications that cost a round trip and that we don't use.
         "protocol": 2,
         "driver_info": None,

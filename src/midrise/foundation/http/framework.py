@@ -7,6 +7,7 @@ from litestar import Litestar, Request, Response
 from litestar.di import Provide
 from litestar.routes import HTTPRoute
 
+from midrise.foundation.errors import Malformed
 from midrise.foundation.http.access import check_access, refuse_undeclared
 from midrise.foundation.http.binding import StrictBody
 from midrise.foundation.http.current import current_actor
@@ -15,6 +16,9 @@ from midrise.foundation.http.options import OptionsAnswers
 from midrise.foundation.http.parameters import ParameterCheck
 from midrise.foundation.http.problems import answer_error
 from midrise.foundation.paging import CursorSigner
+
+_BODY_PARAMETERS = frozenset({"data", "body", "request"})
+"""By what names handlers take a body."""
 
 
 def create_framework(
@@ -76,7 +80,19 @@ class _BeforeHandlers:
         if request.method == "OPTIONS":
             return self.options.answer(request.scope["path_template"])
         self.parameters.check(request)
+        await _refuse_unwanted_body(request)
         return None
+
+
+async def _refuse_unwanted_body(request: Request[Any, Any, Any]) -> None:
+    """Raises `Malformed` for a body that nobody is going to read: whoever sends a password with a `DELETE`
+    would believe that it was checked. An empty object is what some clients send for nothing."""
+    headers = request.headers
+    if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        return
+    taken = request.scope["route_handler"].parsed_fn_signature.parameters
+    if taken.keys().isdisjoint(_BODY_PARAMETERS) and (await request.body()).strip() not in {b"", b"{}"}:
+        raise Malformed("This call takes no body")
 
 
 def _provided(service: object) -> Provide:

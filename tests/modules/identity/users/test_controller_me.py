@@ -144,3 +144,11 @@ async def test_the_audit_has_both_values(customer, admin):
     (entry,) = (await admin.get("/v1/audit", params={"action": "user:changed"})).json()["items"]
     assert (entry["actor_id"], entry["resource"]) == (me["id"], f"user:{me['id']}")
     assert entry["changes"] == {"name": {"from": "Rahima Khatun", "to": "Ayesha"}}
+
+
+@pytest.mark.parametrize("proof", [{"password": "four red kites at dusk"}, {"otp": "123456"}])
+async def test_a_password_alone_is_no_change_and_says_so(somebody, proof):
+    person = await somebody()
+    answer = await person.client.patch("/v1/me", json=proof)
+    assert answer.status_code == 422
+    assert [(fault["pointer"], fault["code"]) for fault in answer.json()["errors"]] == [("/email", "missing")]

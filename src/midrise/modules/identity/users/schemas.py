@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from midrise.foundation.errors import Fault
+from midrise.foundation.errors import Fault, FaultCode, Invalid
 from midrise.foundation.text import ONE_LINE, ONE_LINE_IN_WORDS
 from midrise.modules.identity.emails.model import NewAddress, new_address_faults
 from midrise.modules.identity.second_factors.schemas import Otp
@@ -95,12 +95,18 @@ class ProfileChanges(msgspec.Struct, forbid_unknown_fields=True):
 
     @staticmethod
     def further_faults(value: Mapping[str, Any]) -> Iterable[Fault]:
-        """An address needs the password, and the form of one."""
+        """An address needs the password, and the form of one; a password is there for an address alone."""
         email = value.get("email")
+        if email is None and not _PROOFS.isdisjoint(value):
+            return (_without_address(),)
         return new_address_faults(email, has_password="password" in value) if isinstance(email, str) else ()
 
     def to_new_address(self) -> NewAddress | None:
+        """The address to change to. Raises `Invalid` for what proves who is there, without one."""
         if self.email is UNSET:
+            if self.password is not UNSET or self.otp is not UNSET:
+                # Whoever sends a password alone would believe that it is now theirs.
+                raise Invalid([_without_address()])
             return None
         password = None if self.password is UNSET else self.password
         return NewAddress(self.email, password, None if self.otp is UNSET else self.otp)
@@ -110,6 +116,13 @@ class ProfileChanges(msgspec.Struct, forbid_unknown_fields=True):
             name=None if self.name is UNSET else self.name,
             locale=None if self.locale is UNSET else self.locale,
         )
+
+
+_PROOFS = frozenset({"password", "otp"})
+
+
+def _without_address() -> Fault:
+    return Fault(FaultCode.MISSING, pointer="/email")
 
 
 class RoleAssignment(msgspec.Struct, forbid_unknown_fields=True):
