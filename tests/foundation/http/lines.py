@@ -21,7 +21,8 @@ class Line:
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._is_cut:
-            writer.transport.abort()
+            with contextlib.suppress(RuntimeError):
+                writer.transport.abort()
             return
         up_reader, up_writer = await self._connect()
         self._writers |= {writer, up_writer}
@@ -31,12 +32,14 @@ class Line:
             task.add_done_callback(self._tasks.discard)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
+        # uvloop raises RuntimeError where the other end was closed just now.
+        with contextlib.suppress(OSError, RuntimeError):
             while chunk := await reader.read(65_536):
                 await self._flows.wait()
                 writer.write(chunk)
                 await writer.drain()
-        writer.close()
+        with contextlib.suppress(RuntimeError):
+            writer.close()
         self._writers.discard(writer)
 
     def cut(self) -> None:
