@@ -14,7 +14,7 @@ up: $(VENV)/.runtime ## raise every floor on this machine and stay in the foregr
 	@exec $(BIN)/midrise up
 
 test: $(VENV)/.dev ## run the tests on real servers
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not drill and not outside"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not drill and not outside"
 
 check: $(VENV)/.dev ## format, lint, types, contracts, spelling, locks, dependency audit
 	@$(BIN)/python .ci/check.py

@@ -1,10 +1,25 @@
 """What tests of commands ask for."""
 
+import logging
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
+
+
+@pytest.fixture(autouse=True)
+def own_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A command says where its process logs to; the tests that come after it are in the same process."""
+    configure, root = structlog.configure, logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    monkeypatch.setattr(
+        structlog, "configure", lambda **said: configure(**said | {"cache_logger_on_first_use": False})
+    )
+    yield
+    structlog.reset_defaults()
+    root.handlers[:], root.level = handlers, level
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from tests.topology.house import House, Load, command, raised, report, wait_for
 
-pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("topology")]
+pytestmark = pytest.mark.drill
 
 RESTARTS = 10
 KILLS = 20

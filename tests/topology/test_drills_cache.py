@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from tests.topology.counting_shop import DICE, PRODUCTS, Checked, Shop, told
 from tests.topology.house import ADMINISTRATOR, LIMIT_S, PASSWORD, House, raised, report, wait_for
 
-pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("topology")]
+pytestmark = pytest.mark.drill
 
 INSTANCES = 2
 SECONDS = 8.0

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from tests.topology.house import LIMIT_S, PASSWORD, House, raised, report
 
-pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("topology")]
+pytestmark = pytest.mark.drill
 
 INSTANCES = 2
 CLIENTS = 8

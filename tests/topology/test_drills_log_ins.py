@@ -14,7 +14,7 @@ import httpx
 import pytest
 from tests.topology.house import PASSWORD, House, raised, report
 
-pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("topology")]
+pytestmark = pytest.mark.drill
 
 CROWD = 100
 ACCOUNTS = 25

@@ -24,7 +24,7 @@ from tests.topology.worst_moments import (
     waiting_instance,
 )
 
-pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("topology")]
+pytestmark = pytest.mark.drill
 
 KILLS = 6
 CONFIG = "/v1/config/registration.open"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.topology.house import wait_for
 
 from midrise.topology import processes
 
@@ -57,9 +58,9 @@ def test_a_process_has_its_children(sleeper) -> None:
 
 @pytest.mark.usefixtures("_source")
 def test_command_lines_name_every_process(sleeper) -> None:
-    lines = dict(processes.command_lines())
-    assert lines[sleeper.pid] == "/bin/sleep 60"
-    assert os.getpid() in lines
+    # The arguments are there only once the new program has been loaded.
+    wait_for(lambda: dict(processes.command_lines())[sleeper.pid] == "/bin/sleep 60")
+    assert os.getpid() in dict(processes.command_lines())
 
 
 @pytest.mark.skipif(not processes.PROC.exists(), reason="only /proc tells")

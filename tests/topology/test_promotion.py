@@ -18,8 +18,6 @@ from midrise.topology.plan import Plan
 from midrise.topology.postgres import PostgresPrimary, PostgresReplica
 from midrise.topology.state import StateFolder
 
-pytestmark = pytest.mark.xdist_group("topology")
-
 SERVERS = ["postgres.primary", "postgres.replica.1", "postgres.replica.2"]
 FOLLOWERS = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
 

@@ -16,7 +16,7 @@ from tests.foundation.database.promotions import servers
 from tests.topology.house import House, Load, raised, report, wait_for
 from tests.topology.test_drills import opened
 
-pytestmark = [pytest.mark.drill, pytest.mark.xdist_group("topology")]
+pytestmark = pytest.mark.drill
 
 IS_LONG = "DRILLS_LONG" in os.environ
 READS = 10_000 if IS_LONG else 600

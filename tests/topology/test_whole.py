@@ -18,8 +18,6 @@ from midrise.topology.control import Scale
 from midrise.topology.errors import Refused
 from midrise.topology.events import Began, Done
 
-pytestmark = pytest.mark.xdist_group("topology")
-
 NAMES = ["postgres.primary", "postgres.replica.1", "valkey", "worker", "api.1", "api.2", "gateway"]
 
 

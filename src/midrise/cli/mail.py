@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from midrise.cli.process import settings_of_process
+from midrise.cli.process import settings_of_command
 from midrise.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def _mails() -> None:
 @mail.command("list")
 def list_mails(*, as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON.")] = False) -> None:
     """List the kept mails, the newest first."""
-    mails = _mailer(settings_of_process()).list_mails()
+    mails = _mailer(settings_of_command()).list_mails()
     if as_json:
         rows = [
             {"name": m.name, "sent_at": m.sent_at.isoformat(), "to": m.recipient, "subject": m.subject}
@@ -41,7 +41,7 @@ def show(
     name: Annotated[str, typer.Argument(help="A mail as `midrise mail list` names it.")] = "last",
 ) -> None:
     """Show a kept mail, the newest one if no name is given."""
-    found = _mailer(settings_of_process()).find(name)
+    found = _mailer(settings_of_command()).find(name)
     if found is None:
         typer.echo("There is no such mail.", err=True)
         raise typer.Exit(1)

@@ -19,16 +19,20 @@ def settings_of_process() -> Settings:
     return load_or_exit()
 
 
-def settings_of_running() -> Settings:
-    """The settings, with the embedded database and the secret of the home folder where none are given.
-
-    For commands that people run beside `midrise up`; servers are told everything. What such a command logs goes
-    to standard error.
-    """
+def settings_of_command() -> Settings:
+    """The settings, for what has something to say on standard output: it logs to standard error."""
     from midrise.foundation.observability import logs
 
     logs.configure(process="midrise", level="warning", file=sys.stderr)
-    settings = load_or_exit()
+    return load_or_exit()
+
+
+def settings_of_running() -> Settings:
+    """The settings, with the embedded database and the secret of the home folder where none are given.
+
+    For commands that people run beside `midrise up`; servers are told everything.
+    """
+    settings = settings_of_command()
     state = StateFolder(settings.home.absolute())
     updates: dict[str, object] = {}
     if settings.database.url is None and state.is_locked():

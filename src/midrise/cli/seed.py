@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from midrise.cli.process import settings_of_process
+from midrise.cli.process import settings_of_command
 
 MOST_DEMO_PRODUCTS = 10_000_000
 DISK_FULL = "53100"
@@ -58,7 +58,7 @@ def seed(
     """
     if (file is None) == (demo is None):
         raise typer.BadParameter("give either a file or --demo")
-    settings = settings_of_process()
+    settings = settings_of_command()
 
     from midrise.cli.seeding import fill_catalogue, open_demo, open_file, running_database_url
 

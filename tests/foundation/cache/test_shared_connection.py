@@ -18,18 +18,10 @@ pytestmark = pytest.mark.anyio
 INFO = b"run_id:0123456789abcdef\r\nmaster_replid:fedcba9876543210\r\n"
 
 
-class Counted(UnixDomainSocketConnection):
-    """A connection that counts what is written to it."""
-
-    writes = 0
-
-    async def send_packed_command(self, command, check_health=True):  # noqa: FBT002  as redis-py has it
-        Counted.writes += 1
-        await super().send_packed_command(command, check_health)
-
-
-def shared(server, *, kind: type = UnixDomainSocketConnection, budget_seconds: float = 10) -> SharedConnection:
-    return SharedConnection(lambda: kind(path=str(server.socket)), budget_seconds=budget_seconds)
+def shared(server, *, budget_seconds: float = 10) -> SharedConnection:
+    return SharedConnection(
+        lambda: UnixDomainSocketConnection(path=str(server.socket)), budget_seconds=budget_seconds
+    )
 
 
 def shared_by_tcp(url: str, *, budget_seconds: float = 10) -> SharedConnection:
@@ -82,13 +74,40 @@ async def test_answers_come_in_the_order_of_the_calls_errors_among_them(start_va
     await connection.close()
 
 
-async def test_what_is_asked_in_one_turn_is_written_at_once(start_valkey):
-    connection = shared(start_valkey(), kind=Counted)
-    await connection.call("PING")
-    Counted.writes = 0
-    await asyncio.gather(*(connection.call("ECHO", number) for number in range(100)))
-    assert Counted.writes == 1
-    await connection.close()
+async def test_what_is_asked_in_one_turn_is_written_at_once(fake_server):
+    arrived: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await reader.read(65536):
+            arrived.append(piece)
+            writer.write(b"+OK\r\n" * piece.count(b"*"))
+
+    async with fake_server(talk) as url:
+        connection = shared_by_tcp(url)
+        await connection.call("PING")
+        arrived.clear()
+        await asyncio.gather(*(connection.call("ECHO", number) for number in range(100)))
+        assert [piece.count(b"ECHO") for piece in arrived] == [100]
+        await connection.close()
+
+
+async def test_a_connection_that_is_given_up_while_it_opens_is_closed(fake_server):
+    async def be_silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            pass
+
+    opened: list[Connection] = []
+
+    def make_connection() -> Connection:
+        opened.append(Connection(host="127.0.0.1", port=int(url.rpartition(":")[2]), protocol=2))
+        return opened[-1]
+
+    async with fake_server(be_silent) as url:
+        connection = SharedConnection(make_connection, budget_seconds=0.1)
+        with pytest.raises(TimeoutError):
+            await connection.call("PING")
+        await until(lambda: not opened[0].is_connected)
+        await connection.close()
 
 
 async def test_it_tells_which_run_of_the_server_it_is_connected_to(start_valkey):

@@ -14,7 +14,7 @@ from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.database.positions import Consistency, Position, consistency
 from midrise.foundation.errors import Unavailable
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("promotion")]
+pytestmark = pytest.mark.anyio
 
 THINGS = table("things", column("name"))
 ADD = Statement(insert(THINGS).values(name=bindparam("new_name")))

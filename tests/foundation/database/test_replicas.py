@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from tests.conftest import ADMIN_EMAIL, log_in
 from tests.servers import REPLICA_PORT, database_url
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("replica")]
+pytestmark = pytest.mark.anyio
 
 UNHEARD_OF = itertools.count(1_000_000)
 """Prices that nobody has asked for before."""

@@ -20,16 +20,14 @@ class Line:
         self._is_cut = False
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._is_cut:
-            with contextlib.suppress(RuntimeError):
-                writer.transport.abort()
-            return
         up_reader, up_writer = await self._connect()
         self._writers |= {writer, up_writer}
         for source, target in ((reader, up_writer), (up_reader, writer)):
             task = asyncio.create_task(self._pump(source, target))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        if self._is_cut:
+            self.cut()
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # uvloop raises RuntimeError where the other end was closed just now.
@@ -38,8 +36,9 @@ class Line:
                 await self._flows.wait()
                 writer.write(chunk)
                 await writer.drain()
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(OSError, RuntimeError):
             writer.close()
+            await writer.wait_closed()
         self._writers.discard(writer)
 
     def cut(self) -> None:
@@ -47,7 +46,6 @@ class Line:
         for writer in self._writers:
             with contextlib.suppress(RuntimeError):  # it was closed by the other end just now
                 writer.transport.abort()
-        self._writers.clear()
 
     def swallow(self) -> None:
         self._flows.clear()

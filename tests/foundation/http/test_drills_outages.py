@@ -68,7 +68,7 @@ async def opened(*ways: httpx.AsyncClient) -> Shop:
     return shop
 
 
-@pytest.mark.parametrize("how", ["swallowed"])
+@pytest.mark.parametrize("how", ["swallowed", "cut"])
 async def test_d11_nothing_is_old_though_one_of_two_alone_can_not_reach_the_cache(fleet, start_valkey, how):
     port = start_valkey().port
     async with line_to_cache(port) as (line, url):

@@ -144,6 +144,10 @@ class SharedConnection:
             await _hang_up(connection)
             self._fail(error, repeat=False)
             return
+        except asyncio.CancelledError:
+            # Given up, half open as it is: nobody else would close it.
+            await _hang_up(connection)
+            raise
         self._opening = None
         self._line = line = _Line(connection, _server_id(described))
         self._run(line, self._read(line))
@@ -166,8 +170,6 @@ class SharedConnection:
                     _next(line).set_result(answer)
         except (RedisError, OSError) as error:
             self._break(line, error)
-        finally:
-            await _hang_up(line.connection)
 
     def _break(self, line: _Line, error: Exception) -> None:
         if self._line is line:
@@ -185,9 +187,10 @@ class SharedConnection:
             elif not call.answer.done():
                 call.answer.set_exception(error)
         if line is not None:
-            # The reader may be who found out: it ends by itself.
+            # The reader may be who found out: it ends by itself. Or it has not begun, and could close nothing.
             for task in line.tasks - {_current_task()}:
                 task.cancel()
+            self._run(line, _hang_up(line.connection))
         if self._unsent:
             self._send_soon(asyncio.get_running_loop())
 

@@ -13,7 +13,7 @@ import pytest
 from tests.foundation.waiting import until
 from tests.servers import REPLICA_PORT, database_url
 
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("replica")]
+pytestmark = pytest.mark.anyio
 
 TRIES = 50
 

@@ -61,6 +61,14 @@ async def uncached(start_application):
     return await start_application(redis={"url": "redis://127.0.0.1:1"})
 
 
+async def test_an_if_none_match_that_is_too_long_is_refused_whether_the_answer_is_kept_or_not(client, product):
+    path = f"/v1/products/{product['id']}"
+    long = {"If-None-Match": "x" * 1001}
+    assert (await client.get(path, headers=long)).status_code == 400
+    await kept(client, path, BY_ID)
+    assert (await client.get(path, headers=long)).status_code == 400
+
+
 async def test_every_route_that_may_be_remembered_is(admin, client, product):
     user = (await admin.get("/v1/me")).json()
     for route, path in {

@@ -43,7 +43,7 @@ class CachedAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         planned: PlannedCall | None = scope["state"].get("planned")
-        if planned is None or not _is_allowed(planned, scope):
+        if planned is None or not _is_allowed(planned, scope) or not _is_if_none_match_short(scope):
             await self._app(scope, receive, send)
             return
         scope["path_template"] = planned.plan.template
@@ -145,12 +145,17 @@ def _is_allowed(planned: PlannedCall, scope: Scope) -> bool:
     return check_caller(planned.plan.access, scope["state"]) is None
 
 
+def _is_if_none_match_short(scope: Scope) -> bool:
+    """Whether it may be compared at all; where not, the framework says why."""
+    return all(
+        len(value) <= _LONGEST_IF_NONE_MATCH for name, value in scope["headers"] if name == b"if-none-match"
+    )
+
+
 def _if_none_match(scope: Scope) -> tuple[str | None, Scope]:
     """What the client knows, and the request without it: what is remembered must be whole."""
     for name, value in scope["headers"]:
         if name == b"if-none-match":
-            if len(value) > _LONGEST_IF_NONE_MATCH:
-                return None, scope
             others = [header for header in scope["headers"] if header[0] != b"if-none-match"]
             return value.decode("latin-1"), {**scope, "headers": others}
     return None, scope

@@ -77,10 +77,13 @@ class Call:
         return any(parameter.place == place for parameter in self.parameters)
 
 
+_KEY_PATTERN = r'^([!#-~]([ -~]{0,253}[!-~])?|"([ !#-\[\]-~]|\\["\\]){1,255}")$'
+"""1 to 255 printable ASCII characters, bare or in quotes: what `middleware/idempotency.py` takes."""
+
 _REPEATABLE = CallParameter(
     name=IDEMPOTENCY_KEY,
     place="header",
-    annotation=Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[!#-~]+$")],
+    annotation=Annotated[str, msgspec.Meta(pattern=_KEY_PATTERN)],
     description="The same key with the same body within 24 hours gives the first answer again; log-in, refresh "
     "and log-out keep nothing",
     is_required=False,
