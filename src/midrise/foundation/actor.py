@@ -1,14 +1,15 @@
 """Who does something, and from where: what services decide by and what the audit remembers."""
 
-from dataclasses import dataclass, field
 from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
 
 from midrise.foundation.database.idempotency import Attempt
 from midrise.foundation.errors import Forbidden, Unauthenticated
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True):
     """The one behind a call. ``user_id`` is None for a visitor whom nobody knows.
 
     ``address`` is the client's own, never a proxy's; ``user_agent`` is what the client says of itself.
@@ -24,7 +25,7 @@ class Actor:
     roles: tuple[str, ...] = ()
     permissions: frozenset[str] = frozenset()
     api_key_id: UUID | None = None
-    attempt: Attempt | None = field(default=None, compare=False)
+    attempt: Attempt | None = None
 
     def may(self, permission: str) -> bool:
         return permission in self.permissions
@@ -36,6 +37,10 @@ class Actor:
         if self.user_id is None:
             raise Unauthenticated
         raise Forbidden(permission)
+
+    def as_user(self, user_id: UUID) -> "Actor":
+        """The same call, made by this user."""
+        return replace(self, user_id=user_id)
 
     def known_user_id(self) -> UUID:
         """The id of the user. Raises `Unauthenticated` for a visitor."""

@@ -212,7 +212,7 @@ class CachedAdmission:
 
 def writes_generation(caller_id: UUID) -> str:
     """The generation of what a session, or an API key, writes; every change of its marks it."""
-    return f"writes:{caller_id}"
+    return f"writes:{text_of(caller_id)}"
 
 
 def _writer_id(claims: Claims) -> UUID:

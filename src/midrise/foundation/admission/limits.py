@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Self
@@ -42,12 +42,20 @@ class RateLimit:
 
     quota: int = 600
     window_seconds: int = 60
+    interval_us: int = field(init=False, repr=False)
+    """Microseconds after which one request is allowed again, rounded up."""
+    tolerance_us: int = field(init=False, repr=False)
+    """Microseconds that a caller who uses all at once is ahead of an even pace."""
 
     def __post_init__(self) -> None:
         if self.quota < 1 or self.window_seconds < 1:
             raise ValueError("a rate limit allows at least one request in at least one second")
         if self.quota > self.window_seconds * _MOST_PER_SECOND:
             raise ValueError("a rate limit allows at most a million requests a second")
+        # Every request asks for these.
+        interval_us = -(-self.window_seconds * 1_000_000 // self.quota)
+        object.__setattr__(self, "interval_us", interval_us)
+        object.__setattr__(self, "tolerance_us", interval_us * self.quota)
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
@@ -62,16 +70,6 @@ class RateLimit:
     def share(self, parts: int) -> "RateLimit":
         """One part of that many, at least one request in the same time."""
         return RateLimit(max(1, self.quota // parts), self.window_seconds)
-
-    @property
-    def interval_us(self) -> int:
-        """Microseconds after which one request is allowed again, rounded up."""
-        return -(-self.window_seconds * 1_000_000 // self.quota)
-
-    @property
-    def tolerance_us(self) -> int:
-        """Microseconds that a caller who uses all at once is ahead of an even pace."""
-        return self.interval_us * self.quota
 
 
 RateLimits = Mapping[LimitName, RateLimit | None]

@@ -1,15 +1,13 @@
 """Who is behind a session: the question that admission asks, and the answer."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
 import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Somebody whose session stands, or a program of theirs whose API key does, with what they may do at this
     moment."""
 

@@ -6,7 +6,7 @@ A cache may vanish, hang or talk nonsense at any moment. To a caller all of thes
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,18 +59,15 @@ class ValkeyCache:
         """Which server answers, by its run id; None while there is no connection."""
         return self._shared.server_id
 
-    async def execute(self, *command: Argument) -> Any:
+    def execute(self, *command: Argument) -> Awaitable[Any]:
         """Run one command and return its answer; texts are bytes."""
         self._refuse_while_resting()
-        return await self._call(*command)
+        return self._call(*command)
 
-    async def run(self, script: Script, *, keys: Sequence[str], arguments: Sequence[Argument] = ()) -> Any:
+    def run(self, script: Script, *, keys: Sequence[str], arguments: Sequence[Argument] = ()) -> Awaitable[Any]:
         """Run a script by its digest; its text goes over the line only where the server doesn't know it yet."""
         self._refuse_while_resting()
-        try:
-            return await self._call("EVALSHA", script.sha1, len(keys), *keys, *arguments)
-        except NoScriptError:
-            return await self._call("EVAL", script.source, len(keys), *keys, *arguments)
+        return self._call("EVALSHA", script.sha1, len(keys), *keys, *arguments, script=script)
 
     async def ping(self) -> None:
         """Ask whether it is there, also while it is left alone; a good answer ends that at once."""
@@ -104,15 +101,18 @@ class ValkeyCache:
         # This call tries; until it knows, the others go on without the cache.
         self._resting_until = now + self._settings.rest_seconds
 
-    async def _call(self, *command: Argument) -> Any:
+    async def _call(self, *command: Argument, script: Script | None = None) -> Any:
         try:
             answer = await self._shared.call(*command)
         except NoScriptError:
-            raise
+            if script is None:
+                raise
+            return await self._call("EVAL", script.source, *command[2:])
         except (RedisError, OSError, TimeoutError) as error:
             self._rest(reason=type(error).__name__)
             raise CacheUnavailable(f"The cache failed: {type(error).__name__}") from error
-        self._come_back()
+        if self._is_away:
+            self._come_back()
         return answer
 
     def _rest(self, *, reason: str) -> None:
@@ -122,6 +122,5 @@ class ValkeyCache:
             log.warning("cache.away", endpoint=str(self._settings.endpoint), reason=reason)
 
     def _come_back(self) -> None:
-        if self._is_away:
-            self._is_away = False
-            log.info("cache.back", endpoint=str(self._settings.endpoint))
+        self._is_away = False
+        log.info("cache.back", endpoint=str(self._settings.endpoint))

@@ -51,12 +51,16 @@ class Glance(msgspec.Struct, frozen=True):
     @property
     def horizon(self) -> int | None:
         """What a reader must have seen the end of, if its answer is to be kept; None where it is not known."""
+        if len(self.seen) == 1:
+            return self.seen[0].horizon
         horizons = [each.horizon for each in self.seen if each.horizon is not None]
         return max(horizons) if len(horizons) == len(self.seen) else None
 
     @property
     def values(self) -> tuple[bytes, ...]:
-        return tuple(each.value for each in self.seen)
+        if len(self.seen) == 1:
+            return (self.seen[0].value,)
+        return tuple([each.value for each in self.seen])
 
 
 @dataclass(slots=True)

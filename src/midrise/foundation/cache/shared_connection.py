@@ -47,7 +47,6 @@ class _Line:
     """One connection while it lasts."""
 
     connection: RedisConnection
-    server_id: str | None
     waiting: "deque[_Call]" = field(default_factory=deque)
     tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
 
@@ -66,14 +65,11 @@ class SharedConnection:
         self._unsent: deque[_Call] = deque()
         self._is_flushing = False
         self._timer: asyncio.TimerHandle | None = None
-
-    @property
-    def server_id(self) -> str | None:
+        self.server_id: str | None = None
         """What the server at the other end goes by: another name after a restart, and after each promotion.
 
         None while there is no connection, and where the server does not tell (some proxies keep it back).
         """
-        return self._line.server_id if self._line else None
 
     def call(self, *command: Argument) -> "asyncio.Future[Any]":
         """The answer to come. It raises redis-py's errors, `OSError`, and `TimeoutError` after the budget."""
@@ -149,7 +145,8 @@ class SharedConnection:
             await _hang_up(connection)
             raise
         self._opening = None
-        self._line = line = _Line(connection, _server_id(described))
+        self._line, self.server_id = _Line(connection), _server_id(described)
+        line = self._line
         self._run(line, self._read(line))
         self._flush()
 
@@ -177,7 +174,7 @@ class SharedConnection:
 
     def _fail(self, error: Exception, *, repeat: bool) -> None:
         """The connection is of no use any more; nobody waits longer for it."""
-        line, self._line = self._line, None
+        line, self._line, self.server_id = self._line, None, None
         calls = [*(line.waiting if line else ()), *self._unsent]
         self._unsent.clear()
         for call in calls:

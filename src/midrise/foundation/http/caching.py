@@ -8,6 +8,7 @@ The generations are those that services mark when they change what is shown (`Wr
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -17,11 +18,13 @@ from litestar.routes import HTTPRoute
 from midrise.foundation.actor import Actor
 from midrise.foundation.admission import CALLER
 from midrise.foundation.http.access import Access
+from midrise.foundation.ids import text_of
 
 _PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 # The one spelling that ids are shown in: what is asked for by another is answered, and not remembered.
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _LONGEST_CALL = 1000
+_MOST_KNOWN_CALLS = 2048
 
 
 class NotCacheable(Exception):
@@ -55,7 +58,9 @@ class Plan:
         """Who is shown the same as this caller."""
         if self.cached.is_personal:
             # A program of somebody's may do less than they, and be shown less.
-            return f"{actor.user_id}/{actor.api_key_id}" if actor.api_key_id else str(actor.user_id)
+            if actor.api_key_id is not None:
+                return f"{actor.user_id}/{actor.api_key_id}"
+            return text_of(actor.user_id) if actor.user_id is not None else ""
         return "1" if self.cached.split_by is not None and actor.may(self.cached.split_by) else "0"
 
 
@@ -80,6 +85,7 @@ class CachePlans:
         for plan in plans:
             head = plan.template.partition("/{")[0]
             (self._with_parameter if plan.parameter else self._whole)[head] = plan
+        self._find_known = lru_cache(maxsize=_MOST_KNOWN_CALLS)(self._find)
 
     @classmethod
     def of(cls, app: Litestar) -> "CachePlans":
@@ -94,6 +100,9 @@ class CachePlans:
 
     def find(self, path: str, query: bytes) -> PlannedCall | None:
         """The plan for `GET` of a path, which is as the framework reads it."""
+        return self._find_known(path, query)
+
+    def _find(self, path: str, query: bytes) -> PlannedCall | None:
         if len(path) + len(query) > _LONGEST_CALL or "?" in path:
             # An encoded question mark: as a target it would read like a query.
             return None

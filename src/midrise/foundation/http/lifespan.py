@@ -33,14 +33,13 @@ class LivingApp:
         self._stops = stops
         self._starting: asyncio.Task[None] | None = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._live(receive, send)
-        else:
-            # No operation speaks WebSocket: the handshake is refused.
-            await send({"type": "websocket.close", "code": 1000})
+            return self._http(scope, receive, send)
+        if scope["type"] == "lifespan":
+            return self._live(receive, send)
+        # No operation speaks WebSocket: the handshake is refused.
+        return send({"type": "websocket.close", "code": 1000})
 
     async def start(self) -> None:
         """Run every start; what fails for a floor that is away is tried again in the background."""

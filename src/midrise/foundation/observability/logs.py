@@ -5,7 +5,6 @@ import atexit
 import logging
 import sys
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TextIO
 
 import msgspec
@@ -19,8 +18,7 @@ _DELAY_SECONDS = 0.005
 _TRACEBACKS = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False, max_frames=30))
 
 
-@dataclass(frozen=True, slots=True)
-class RequestIds:
+class RequestIds(msgspec.Struct, frozen=True):
     """What joins the lines of one request; ``trace_id`` is empty where its client sent none."""
 
     request_id: str
@@ -126,7 +124,7 @@ def _as_line(process: str) -> structlog.typing.Processor:
             event = dict(_TRACEBACKS(logger, method, event))
         event = name_request(logger, method, event)
         event["level"] = "error" if method == "exception" else method
-        event["timestamp"] = clock.now().isoformat().replace("+00:00", "Z")
+        event["timestamp"] = clock.now().isoformat()[:-6] + "Z"
         event["process"] = process
         return encode(event).decode()
 

@@ -1,6 +1,6 @@
 """The row in PostgreSQL: which epoch of the cache is in force, on which server, or until when it is off."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import (
@@ -73,6 +73,13 @@ class CacheState:
     timeline: int
     prefix: str
     """What stands in front of every key: what was kept under another can't be found."""
+    bound_to: str | None = field(init=False, repr=False)
+    """The run of the cache that the epoch was begun for; None where another primary began it."""
+
+    def __post_init__(self) -> None:
+        # Asked for several times by each request.
+        run = self.server.removesuffix(self.bond(""))
+        object.__setattr__(self, "bound_to", run if run != self.server else None)
 
     def is_bound_to(self, server_id: str | None) -> bool:
         """Whether the epoch was begun for this server, and by this primary.
@@ -80,7 +87,7 @@ class CacheState:
         A primary that was promoted a moment ago finds the epoch of the one before it, in which servers may
         believe that haven't noticed yet.
         """
-        return server_id is not None and self.server == self.bond(server_id)
+        return server_id is not None and server_id == self.bound_to
 
     def bond(self, server_id: str) -> str:
         """What an epoch is bound to: one run of the cache, and the timeline of one primary."""

@@ -9,9 +9,9 @@ under which nothing of before is found. docs/cache.md tells why that is enough, 
 import asyncio
 import contextlib
 import secrets
-import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from time import monotonic
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
@@ -79,7 +79,7 @@ class CacheSwitch:
             or not state.is_on
             or self._server is None
             or not state.is_bound_to(self._server.server_id)
-            or time.monotonic() - self._asked_at > BELIEF_SECONDS
+            or monotonic() - self._asked_at > BELIEF_SECONDS
         ):
             return None
         return state.prefix
@@ -103,7 +103,7 @@ class CacheSwitch:
         if self._watching is None and self._server is not None and self._server.server_id is None:
             # A command: nobody has connected yet.
             await self._server.check()
-        if self.prefix is None and time.monotonic() - self._asked_at > BELIEF_SECONDS:
+        if self.prefix is None and monotonic() - self._asked_at > BELIEF_SECONDS:
             with contextlib.suppress(Unavailable):
                 await self._ask()
         return self.prefix
@@ -137,12 +137,12 @@ class CacheSwitch:
     async def _wait_out_beliefs(self, state: CacheState) -> None:
         """Wait until every server has either seen that it is off, or ceased to believe what it saw before."""
         since = self._note_off(state)
-        await asyncio.sleep(max(0.0, since + BELIEF_SECONDS - time.monotonic()))
+        await asyncio.sleep(max(0.0, since + BELIEF_SECONDS - monotonic()))
 
     def _note_off(self, state: CacheState) -> float:
         """Since when this process knows that it is off, without a pause."""
         if self._off_since is None or self._off_since[0] != state.epoch:
-            self._off_since = (state.epoch, time.monotonic())
+            self._off_since = (state.epoch, monotonic())
         return self._off_since[1]
 
     async def _watch(self) -> None:
@@ -172,13 +172,13 @@ class CacheSwitch:
 
     def _may_turn_on(self, state: CacheState) -> bool:
         """Who has known it off for so long also knows that nobody believes in the epoch before."""
-        known_for_seconds = time.monotonic() - self._note_off(state)
+        known_for_seconds = monotonic() - self._note_off(state)
         return state.off_for_seconds <= 0 and known_for_seconds > BELIEF_SECONDS
 
     async def _ask(self) -> CacheState:
         """Read the row. Raises `Unavailable`."""
         async with self._asking:
-            asked_at = time.monotonic()
+            asked_at = monotonic()
             state = await self._on_row(self._row.read, timeout_seconds=_POLL_TIMEOUT_SECONDS)
             self._state, self._asked_at = state, asked_at
             if state.is_on:

@@ -1,5 +1,7 @@
 """Keeps bodies within what a call takes, whether their length is said or not."""
 
+from collections.abc import Awaitable
+
 from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send
 from midrise.foundation.http.errors import PayloadTooLarge
 
@@ -15,7 +17,7 @@ class BodyLimit:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         limit = IMPORT_BYTES if scope["path"].endswith(IMPORT_SUFFIX) else USUAL_BYTES
         for name, value in scope["headers"]:
             if name == b"content-length" and not _is_within(value, limit):
@@ -31,7 +33,7 @@ class BodyLimit:
                     raise PayloadTooLarge
             return message
 
-        await self._app(scope, receive_within_limit, send)
+        return self._app(scope, receive_within_limit, send)
 
 
 def _is_within(length: bytes, limit: int) -> bool:

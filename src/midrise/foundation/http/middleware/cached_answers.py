@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from midrise.foundation.actor import Actor
 from midrise.foundation.cache.reads import CachedReads, Glance, Reading
 from midrise.foundation.database.positions import Consistency, Position
 from midrise.foundation.errors import NotFound
@@ -47,10 +48,24 @@ class CachedAnswers:
             await self._app(scope, receive, send)
             return
         scope["path_template"] = planned.plan.template
-        known, inner = _if_none_match(scope)
-        making = _Making(self._app, inner, receive)
         glance: Glance | None = scope["state"].get("glance")
-        answer, outcome = await self._find(planned, glance, scope, making)
+        if glance is not None:
+            request: Consistency | None = scope["state"].get("consistency")
+            if request is not None:
+                request.kept_horizon = glance.horizon
+                request.is_to_settle = request.kept_horizon is None
+            answer = self._reads.find_near(planned.key(scope["state"]["actor"]), glance)
+            if answer is not None:
+                _counter(planned.plan.template, "hit").inc()
+                await _send(answer, scope, send, known=_find_if_none_match(scope))
+                return
+        await self._answer_from_afar(planned, glance, scope, receive, send)
+
+    async def _answer_from_afar(
+        self, planned: PlannedCall, glance: Glance | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        making = _Making(self._app, _without_if_none_match(scope), receive)
+        answer, outcome = await self._find(planned, glance, making)
         _counter(planned.plan.template, outcome).inc()
         if answer is None:
             # What was made is shown to this caller alone: an error, or what may not be remembered.
@@ -58,21 +73,15 @@ class CachedAnswers:
             if answer is None or answer.missing is not None:
                 await making.send(send)
                 return
-        await _send(answer, scope, send, known=known)
+        await _send(answer, scope, send, known=_find_if_none_match(scope))
 
     async def _find(
-        self, planned: PlannedCall, glance: Glance | None, scope: Scope, making: "_Making"
+        self, planned: PlannedCall, glance: Glance | None, making: "_Making"
     ) -> tuple[KeptAnswer | None, str]:
         if glance is None:
             await making.make()
             return None, "bypass"
-        key = planned.key(scope["state"]["actor"])
-        request: Consistency | None = scope["state"].get("consistency")
-        if request is not None:
-            request.kept_horizon, request.is_to_settle = glance.horizon, glance.horizon is None
-        answer = self._reads.find_near(key, glance)
-        if answer is not None:
-            return answer, "hit"
+        key = planned.key(making.actor)
         answer = await self._reads.find_far(key, glance)
         if answer is not None:
             return answer, "shared_hit"
@@ -99,6 +108,7 @@ class _Making:
         self._scope = scope
         self._receive = receive
         self._messages: list[Message] = []
+        self.actor: Actor = scope["state"]["actor"]
         self.is_made = False
 
     async def make(self) -> None:
@@ -147,18 +157,25 @@ def _is_allowed(planned: PlannedCall, scope: Scope) -> bool:
 
 def _is_if_none_match_short(scope: Scope) -> bool:
     """Whether it may be compared at all; where not, the framework says why."""
-    return all(
-        len(value) <= _LONGEST_IF_NONE_MATCH for name, value in scope["headers"] if name == b"if-none-match"
-    )
+    for name, value in scope["headers"]:
+        if name == b"if-none-match" and len(value) > _LONGEST_IF_NONE_MATCH:
+            return False
+    return True
 
 
-def _if_none_match(scope: Scope) -> tuple[str | None, Scope]:
-    """What the client knows, and the request without it: what is remembered must be whole."""
+def _find_if_none_match(scope: Scope) -> str | None:
+    """What the client knows."""
     for name, value in scope["headers"]:
         if name == b"if-none-match":
-            others = [header for header in scope["headers"] if header[0] != b"if-none-match"]
-            return value.decode("latin-1"), {**scope, "headers": others}
-    return None, scope
+            return str(value, "latin-1")
+    return None
+
+
+def _without_if_none_match(scope: Scope) -> Scope:
+    """The request as if the client knew nothing: what is remembered must be whole."""
+    if _find_if_none_match(scope) is None:
+        return scope
+    return {**scope, "headers": [header for header in scope["headers"] if header[0] != b"if-none-match"]}
 
 
 async def _send(answer: KeptAnswer, scope: Scope, send: Send, *, known: str | None) -> None:

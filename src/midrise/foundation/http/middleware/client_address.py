@@ -1,7 +1,7 @@
 """Whose request it is: the address of the client, not of the proxies between."""
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import lru_cache
 
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
@@ -28,7 +28,7 @@ class ClientAddress:
             ipaddress.ip_network(text, strict=False) for text in trusted_networks
         ]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         peer = scope.get("client")
         host = _plain(peer[0]) if peer else ""
         if host and not self._is_trusted(host):
@@ -36,7 +36,7 @@ class ClientAddress:
         else:
             host = self._forwarded(scope, host)
         scope["client"] = (host, 0)
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
     def _forwarded(self, scope: Scope, host: str) -> str:
         forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]

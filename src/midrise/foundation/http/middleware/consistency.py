@@ -1,6 +1,7 @@
 """`Consistency-Token`: what a client has seen or written comes with its request, and leaves with the answer."""
 
 import asyncio
+from collections.abc import Awaitable
 
 from midrise.foundation.actor import Actor
 from midrise.foundation.admission import writes_generation
@@ -30,10 +31,9 @@ class ConsistencyHeaders:
         self._tokens = tokens
         self._nodes = nodes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if not scope["path"].startswith(_VERSIONED_PREFIX):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         request = Consistency()
         scope["state"]["consistency"] = request
 
@@ -45,9 +45,8 @@ class ConsistencyHeaders:
         try:
             request.required = self._tokens.read(header) if header else None
         except InvalidConsistencyToken as refused:
-            await send_problem(refused, scope, send)
-            return
-        await self._app(scope, receive, send)
+            return send_problem(refused, scope, send)
+        return self._app(scope, receive, send)
 
 
 class ConsistencyOfRequest:

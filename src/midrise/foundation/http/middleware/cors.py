@@ -1,6 +1,6 @@
 """Cross-origin requests (the Fetch standard, section 3.2), for the origins of the setting and no others."""
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from midrise.foundation.http.answer_head import answer_head
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
@@ -25,18 +25,21 @@ class Cors:
         self._app = app
         self._origins = frozenset(origin.encode("latin-1") for origin in origins)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        origin = None
+        for name, value in scope["headers"]:
+            if name == b"origin":
+                origin = value
+                break
         allowed = origin if origin in self._origins else None
         if scope["method"] == "OPTIONS" and origin and _asks_for_method(scope):
-            await _answer_preflight(allowed, send)
-            return
+            return _answer_preflight(allowed, send)
         headers = answer_head(scope).headers
         headers.append(_VARY)
         if allowed:
             headers.append((b"access-control-allow-origin", allowed))
             headers.append((b"access-control-expose-headers", _EXPOSED_HEADERS))
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)
 
 
 def _asks_for_method(scope: Scope) -> bool:

@@ -1,5 +1,7 @@
 """`HEAD` wherever there is `GET`: the same headers, no body (RFC 9110, section 9.3.2)."""
 
+from collections.abc import Awaitable
+
 from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send
 
 
@@ -9,11 +11,12 @@ class HeadAnswers:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["method"] != "HEAD":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        return self._answer(scope, receive, send)
 
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_without_body(message: Message) -> None:
             if message["type"] == "http.response.body":
                 message = {**message, "body": b""}

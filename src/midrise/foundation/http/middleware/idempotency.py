@@ -1,7 +1,9 @@
 """What may come twice: a `POST` with an `Idempotency-Key`, and what the gateway sends to a second instance."""
 
 import re
-from dataclasses import replace
+from collections.abc import Awaitable
+
+from msgspec.structs import replace
 
 from midrise.foundation.actor import Actor
 from midrise.foundation.database.idempotency import Attempt
@@ -32,17 +34,18 @@ class IdempotencyKeys:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         of_gateway = scope["method"] in REPEATED_BY_GATEWAY
         key = _key_of_gateway(scope) if of_gateway else _key_of_client(scope)
         if key is None:
-            await self._app(scope, receive, send)
-        elif not key:
-            await send_problem(_refusal(), scope, send)
-        else:
-            await self._attempt(key, scope, receive, send, of_gateway=of_gateway)
+            return self._app(scope, receive, send)
+        if not key:
+            return send_problem(_refusal(), scope, send)
+        return self._attempt(key, scope, receive, send, of_gateway=of_gateway)
 
-    async def _attempt(self, key: str, scope: Scope, receive: Receive, send: Send, *, of_gateway: bool) -> None:
+    def _attempt(
+        self, key: str, scope: Scope, receive: Receive, send: Send, *, of_gateway: bool
+    ) -> Awaitable[None]:
         actor: Actor = scope["state"]["actor"]
         attempt = Attempt(
             scope=_scope(actor),
@@ -62,7 +65,7 @@ class IdempotencyKeys:
                 message["headers"] = [*message.get("headers", ()), _REPLAYED]
             await send(message)
 
-        await self._app(scope, receive_and_hash, send if of_gateway else send_and_tell)
+        return self._app(scope, receive_and_hash, send if of_gateway else send_and_tell)
 
 
 def _scope(actor: Actor) -> str:

@@ -3,6 +3,7 @@ head.
 """
 
 import re
+from collections.abc import Awaitable
 
 from midrise.foundation.http.answer_head import AnswerHead
 from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send
@@ -29,11 +30,11 @@ class RequestContext:
         state["request_id"], state["answer"] = request_id, head
         head.headers.append((b"x-request-id", request_id.encode("ascii")))
 
-        async def send_with_head(message: Message) -> None:
+        def send_with_head(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 head.status = message["status"]
                 message["headers"] = head.complete(message.get("headers", ()))
-            await send(message)
+            return send(message)
 
         before = request_ids.set(RequestIds(request_id, trace_id))
         try:

@@ -1,5 +1,7 @@
 """Headers that tell browsers to trust less."""
 
+from collections.abc import Awaitable
+
 from midrise.foundation.http.answer_head import answer_head
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
 
@@ -18,6 +20,6 @@ class SecurityHeaders:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         answer_head(scope).usual = _USUAL
-        await self._app(scope, receive, send)
+        return self._app(scope, receive, send)

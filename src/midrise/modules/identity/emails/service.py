@@ -1,6 +1,5 @@
 """What can be done with addresses."""
 
-from dataclasses import replace
 from uuid import UUID
 
 from midrise.foundation.actor import Actor
@@ -139,5 +138,5 @@ class Emails:
             await self._emails.verify(tx, user.id)
         else:
             raise InvalidEmailToken
-        owner = replace(actor, user_id=user.id)
+        owner = actor.as_user(user.id)
         await self._audit.record(tx, owner, action=action, resource=user.resource)

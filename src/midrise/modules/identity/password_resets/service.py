@@ -1,7 +1,5 @@
 """What can be done about a forgotten password."""
 
-from dataclasses import replace
-
 import structlog
 
 from midrise.foundation.actor import Actor
@@ -115,7 +113,7 @@ class PasswordResets:
         await self._devices.end_sessions_of(tx, user.id)
         await self._attempts.forget(tx, email=user.email, user_id=user.id)
         await self._mails.request_notice(tx, user, Notice.PASSWORD_RESET)
-        owner = replace(actor, user_id=user.id)
+        owner = actor.as_user(user.id)
         # Whoever had the account may have made one, to come back with.
         await self._api_keys.end_keys_of(tx, user.id, actor=owner)
         await self._audit.record(tx, owner, action=PasswordResetAction.RESET, resource=user.resource)

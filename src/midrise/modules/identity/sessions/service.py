@@ -181,7 +181,7 @@ class Sessions:
         self, session: Session, right: RightPassword, *, code: str | None, guess: Guess | None, actor: Actor
     ) -> bool:
         """Start the session, unless the credentials have changed since they were verified."""
-        owner = replace(actor, user_id=session.user_id)
+        owner = actor.as_user(session.user_id)
         async with self._database.write() as tx:
             if not await self._users.hold_credentials(tx, right.credentials):
                 return False
@@ -201,7 +201,7 @@ class Sessions:
 
     async def _record(self, tx: WriteUnit, session: Session, action: SessionAction, *, actor: Actor) -> None:
         """Write of a session whose user need not be the caller that the request came with."""
-        owner = replace(actor, user_id=session.user_id)
+        owner = actor.as_user(session.user_id)
         await self._audit.record(tx, owner, action=action, resource=session.resource)
 
     def _tokens(self, session: Session) -> Tokens:

@@ -155,7 +155,7 @@ class Users:
         """Keep a new user, and say so in the audit. Raises `EmailTaken`."""
         await self._users.add(tx, user, password_hash=password_hash)
         is_own = action is UserAction.REGISTERED and actor.user_id is None
-        by = replace(actor, user_id=user.id) if is_own else actor
+        by = actor.as_user(user.id) if is_own else actor
         await self._audit.record(
             tx, by, action=action, resource=user.resource, changes={"roles": list(user.roles)}
         )
