@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable
 
 import pytest
@@ -169,6 +170,16 @@ async def test_a_server_that_hangs_costs_the_budget_and_the_next_call_has_a_new_
     assert await patient.call("ECHO", "after") == b"after"
     for each in (connection, patient):
         await each.close()
+
+
+async def test_an_answer_that_waits_for_a_busy_process_is_not_late(start_valkey):
+    connection = shared(start_valkey(), budget_seconds=0.05)
+    await connection.call("PING")
+    call = connection.call("ECHO", "a")
+    await asyncio.sleep(0)
+    time.sleep(0.2)  # noqa: ASYNC251  nothing else runs meanwhile, which is the point
+    assert await call == b"a"
+    await connection.close()
 
 
 async def test_callers_that_went_away_do_not_shift_the_answers(start_valkey):

@@ -89,3 +89,23 @@ async def test_a_server_that_stops_is_not_ready_but_lives():
 async def test_it_lives_whatever_is_the_matter():
     async with client_for(Health({"database": Dependency(is_down, vital=True)})) as client:
         assert (await client.get("/livez")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("away", "states"),
+    [
+        ({"redis": {"url": "redis://127.0.0.1:1"}}, {"database": "up", "cache": "down"}),
+        (
+            {"replica": {"urls": ["postgresql://midrise@127.0.0.1:1/midrise"]}},
+            {"database": "up", "replica": "down", "cache": "up"},
+        ),
+    ],
+)
+async def test_o5_a_real_server_without_its_cache_or_its_replica_stays_in_the_fleet(
+    start_application, away, states
+):
+    client = await start_application(**away)
+    assert (await client.get("/livez")).status_code == 200
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "degraded", "dependencies": states})
+    assert (await client.get("/v1/products")).status_code == 200

@@ -61,17 +61,15 @@ class ValkeyCache:
 
     def execute(self, *command: Argument) -> Awaitable[Any]:
         """Run one command and return its answer; texts are bytes."""
-        self._refuse_while_resting()
         return self._call(*command)
 
     def run(self, script: Script, *, keys: Sequence[str], arguments: Sequence[Argument] = ()) -> Awaitable[Any]:
         """Run a script by its digest; its text goes over the line only where the server doesn't know it yet."""
-        self._refuse_while_resting()
         return self._call("EVALSHA", script.sha1, len(keys), *keys, *arguments, script=script)
 
     async def ping(self) -> None:
         """Ask whether it is there, also while it is left alone; a good answer ends that at once."""
-        answer = await self._call("PING")
+        answer = await self._call("PING", may_rest=False)
         if answer != b"PONG":
             raise self.distrust(answer)
 
@@ -93,15 +91,15 @@ class ValkeyCache:
         await self._source.close()
 
     def _refuse_while_resting(self) -> None:
-        if not self._is_away:
-            return
         now = time.monotonic()
         if now < self._resting_until:
             raise CacheUnavailable("The cache was away a moment ago")
         # This call tries; until it knows, the others go on without the cache.
         self._resting_until = now + self._settings.rest_seconds
 
-    async def _call(self, *command: Argument, script: Script | None = None) -> Any:
+    async def _call(self, *command: Argument, script: Script | None = None, may_rest: bool = True) -> Any:
+        if self._is_away and may_rest:
+            self._refuse_while_resting()
         try:
             answer = await self._shared.call(*command)
         except NoScriptError:

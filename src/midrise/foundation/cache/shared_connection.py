@@ -21,6 +21,9 @@ Argument = bytes | str | int | float
 MOST_WAITING = 20_000
 """Calls that may be under way: more would only be answered too late."""
 
+_TURNS_OF_GRACE = 8
+"""An answer that has arrived is read and given out within fewer."""
+
 
 class RedisConnection(Protocol):
     """What is used of redis-py's connections."""
@@ -194,17 +197,33 @@ class SharedConnection:
     def _look_for_late(self) -> None:
         """One timer for all: the oldest call tells whether the server keeps up."""
         self._timer = None
-        loop = asyncio.get_running_loop()
+        loop, oldest = asyncio.get_running_loop(), self._find_oldest()
+        if oldest is None:
+            return
+        if oldest.deadline > loop.time():
+            self._timer = loop.call_at(oldest.deadline, self._look_for_late)
+        else:
+            self._give_turns(oldest, _TURNS_OF_GRACE)
+
+    def _give_turns(self, oldest: _Call, turns: int) -> None:
+        """Give up if the call is still unanswered after some turns of the event loop.
+
+        Under a crowd of requests it may be this process that is late: the answer stands in the socket, and is
+        read as soon as the loop comes to it. To take the cache for gone would send the crowd to the database.
+        """
+        if oldest is not self._find_oldest():
+            self._look_for_late()
+        elif turns:
+            asyncio.get_running_loop().call_soon(self._give_turns, oldest, turns - 1)
+        else:
+            if self._opening is not None:
+                self._opening.cancel()
+                self._opening = None
+            self._fail(TimeoutError("The cache did not answer in time"), repeat=False)
+
+    def _find_oldest(self) -> _Call | None:
         waiting = self._line.waiting if self._line and self._line.waiting else self._unsent
-        if not waiting:
-            return
-        if waiting[0].deadline > loop.time():
-            self._timer = loop.call_at(waiting[0].deadline, self._look_for_late)
-            return
-        if self._opening is not None:
-            self._opening.cancel()
-            self._opening = None
-        self._fail(TimeoutError("The cache did not answer in time"), repeat=False)
+        return waiting[0] if waiting else None
 
 
 def _current_task() -> "asyncio.Task[Any] | None":

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -27,8 +27,9 @@ class Election:
     before every server that can answer has been looked at again.
     """
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[Node], *, on_look: Callable[[Node], None]) -> None:
         self.nodes = nodes
+        self._on_look = on_look
         self.primary = nodes[0]
         self._found = asyncio.Event()
         self._changed = asyncio.Event()
@@ -85,6 +86,7 @@ class Election:
 
     def _take_note(self, node: Node) -> None:
         """Draw the conclusions from a look at a server."""
+        self._on_look(node)
         system, newest_timeline = self._history()
         if system == self._system:
             self._newest_timeline = newest_timeline

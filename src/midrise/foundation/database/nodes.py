@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import math
 import time
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 from midrise.foundation.database.election import Election
@@ -30,7 +32,7 @@ class Nodes:
         self, nodes: Sequence[Node], *, most_lag_seconds: float = 10.0, wait_seconds: float = 0.02
     ) -> None:
         self._nodes = nodes
-        self._election = Election(nodes)
+        self._election = Election(nodes, on_look=self._note_place)
         self._most_lag_seconds = most_lag_seconds
         self._wait_seconds = wait_seconds
         self._turn = 0
@@ -76,6 +78,10 @@ class Nodes:
         """Begin to watch, where there is anything to choose from."""
         if len(self._nodes) > 1:
             self._election.start()
+            for node in self._nodes:
+                # Asked when somebody reads them: which server is a replica, and how far, changes all the time.
+                REPLICA_USABLE.labels(node.pool.process).set_function(partial(self._usable_number, node))
+                REPLICA_LAG_SECONDS.labels(node.pool.process).set_function(partial(self._lag_number, node))
 
     async def close(self) -> None:
         for node in self._nodes:
@@ -116,8 +122,8 @@ class Nodes:
             self._election.doubt(node, began=began)
 
     async def check_replicas(self) -> None:
-        """Raises `Unavailable` where a replica is not well."""
-        if not all(node.is_well for node in self.replicas):
+        """Raises `Unavailable` where a replica may not be read from."""
+        if not all(self._is_usable(node) for node in self.replicas):
             raise Unavailable
 
     def note_write(self, position: Position) -> None:
@@ -161,22 +167,26 @@ class Nodes:
         return ready or await self.find_primary()
 
     def _is_usable(self, node: Node) -> bool:
-        usable = node.is_well and node.is_replica and self._lag_seconds(node) <= self._most_lag_seconds
-        REPLICA_USABLE.labels(node.pool.process).set(usable)
-        return usable
+        return node.is_well and node.is_replica and self._lag_seconds(node) <= self._most_lag_seconds
 
     def _lag_seconds(self, node: Node) -> float:
         """How long ago the primary was where the replica is now."""
-        now, primary, replica = time.monotonic(), self.primary.position, node.position
-        if primary is None or replica is None:
-            return float("inf")
-        self._remember(now, primary.lsn)
-        passed = bisect_right(self._past_lsns, replica.lsn)
-        lag_seconds = now - self._past_times[passed] if passed < len(self._past_times) else 0.0
-        REPLICA_LAG_SECONDS.labels(node.pool.process).set(lag_seconds)
-        return lag_seconds
+        if self.primary.position is None or node.position is None:
+            return math.inf
+        passed = bisect_right(self._past_lsns, node.position.lsn)
+        return time.monotonic() - self._past_times[passed] if passed < len(self._past_times) else 0.0
 
-    def _remember(self, now: float, lsn: int) -> None:
+    def _usable_number(self, node: Node) -> float:
+        return math.nan if node is self.primary else float(self._is_usable(node))
+
+    def _lag_number(self, node: Node) -> float:
+        return math.nan if node is self.primary else self._lag_seconds(node)
+
+    def _note_place(self, node: Node) -> None:
+        """Remember when the primary was where, to tell later how long ago a replica's place was the last."""
+        if node is not self.primary or node.position is None:
+            return
+        now, lsn = time.monotonic(), node.position.lsn
         if self._past_lsns and self._past_lsns[-1] > lsn:
             # Another history: a primary that was promoted, or restored.
             self._past_lsns.clear()

@@ -34,6 +34,7 @@ _WORDS = {
     "object": "an object",
     "null": "null",
     "RFC3339 encoded datetime": "a time of RFC 3339 such as 2026-11-23T04:05:06Z",
+    "datetime": "a time of RFC 3339 such as 2026-11-23T04:05:06Z",
     "UUID": "a UUID",
     "base64 encoded string": "base64",
 }

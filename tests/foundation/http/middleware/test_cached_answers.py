@@ -1,11 +1,13 @@
 """Answers from the cache, over HTTP: the same as without it, to whom they are meant, and never old."""
 
+import asyncio
 import secrets
 from collections import Counter
 
 import pytest
 from prometheus_client import REGISTRY
 from tests.conftest import client_of, log_in, register
+from tests.foundation.http.middleware.asgi_calls import call
 from tests.foundation.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -227,3 +229,33 @@ async def test_after_a_flush_everything_goes_on(client, other, admin, product, f
         assert (await admin.patch(path, json={"name": name})).status_code == 200
         for way in (client, other, client):
             assert (await way.get(path)).json()["name"] == name
+
+
+async def stampede(application, client, path: str, *, without_leader: bool = False) -> tuple[int, list[int]]:
+    """A thousand requests at once for what nobody remembers; how many queries that were, and the statuses."""
+    await kept(client, "/v1/config", "/v1/config")  # the cache is on
+    before, started = outcomes(BY_ID), reads()
+    requests = [asyncio.create_task(call(application, path)) for _ in range(1000)]
+    if without_leader:
+        # It is under way when it has taken a connection to read on.
+        await until(lambda: reads() > started)
+        requests.pop(0).cancel()
+    answers = await asyncio.gather(*requests)
+    assert (outcomes(BY_ID) - before)["bypass"] == 0
+    return int(reads() - started), [answer.status for answer in answers]
+
+
+def reads() -> float:
+    servers = ("primary", "replica")
+    return sum(REGISTRY.get_sample_value("midrise_reads_total", {"server": name}) or 0 for name in servers)
+
+
+async def test_d12_a_thousand_misses_at_once_are_one_query(application, client, product):
+    assert await stampede(application, client, f"/v1/products/{product['id']}") == (1, [200] * 1000)
+
+
+async def test_d12_who_waits_for_a_leader_that_goes_away_is_answered_all_the_same(application, client, product):
+    path = f"/v1/products/{product['id']}"
+    queries, statuses = await stampede(application, client, path, without_leader=True)
+    assert statuses == [200] * 999
+    assert queries <= 2

@@ -19,6 +19,12 @@ LONGEST_TEXT = 10_000
 """The most characters of a text whose key declares no bound."""
 
 _POINTER = "/value"
+_KINDS: Mapping[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+}
 _KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
 
 
@@ -87,7 +93,7 @@ def as_declared(value: ConfigValue, key: ConfigKey[Value]) -> Value:
 def fault_in(value: ConfigValue, key: ConfigKey[ConfigValue]) -> Fault | None:
     """What is wrong with the value, or None."""
     if not _is_of_type(value, type(key.default)):
-        arguments = {"expected": type(key.default).__name__, "got": type(value).__name__}
+        arguments = {"expected": _KINDS[type(key.default)], "got": _KINDS[type(value)]}
         return Fault(FaultCode.WRONG_TYPE, pointer=_POINTER, arguments=arguments)
     if isinstance(value, bool):
         return None
