@@ -129,6 +129,12 @@ async def test_every_unknown_parameter_is_named_at_once(client):
     assert faults_of(answer) == {"Count": "unknown_parameter", "page": "unknown_parameter"}
 
 
+async def test_what_is_wrong_beside_an_unknown_parameter_is_named_as_well(client):
+    answer = await client.get("/things/mug?page=2&count=null&note=sixsix")
+    assert (answer.status_code, answer.json()["code"]) == (400, "unknown_parameter")
+    assert faults_of(answer) == {"page": "unknown_parameter", "count": "wrong_type", "note": "too_long"}
+
+
 async def test_the_name_of_an_unknown_parameter_is_told_in_part_only(client):
     answer = await client.get(f"/things/mug?{'x' * 5000}=1")
     assert list(faults_of(answer)) == ["x" * 100]

@@ -89,9 +89,9 @@ class ParameterCheck:
             for name, _ in given
             if name not in declared
         ]
+        faults = [*unknown, *_faults(given, declared)][:MOST_FAULTS]
         if unknown:
-            raise UnknownParameter(unknown[:MOST_FAULTS])
-        faults = list(_faults(given, declared))
+            raise UnknownParameter(faults)
         if faults:
             raise InvalidParameters(faults)
 
@@ -162,6 +162,8 @@ def _faults(given: list[tuple[str, str]], declared: Mapping[str, _Declared]) -> 
     """At most one of each parameter, in the order in which they stand."""
     names = [name for name, _ in given]
     for name, text in dict(given).items():
+        if name not in declared:
+            continue
         if names.count(name) > 1:
             yield Fault(FaultCode.REPEATED, parameter=name)
         elif (fault := declared[name].fault(name, text)) is not None:
