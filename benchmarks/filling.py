@@ -15,8 +15,8 @@ CATCH_UP_LIMIT_S = 120
 CROWD = """\
 INSERT INTO users SELECT copy.*
 FROM users AS template, generate_series(1, {count}) AS number,
-    format('crowd-%s@midrise.test', number) AS email,
-    jsonb_build_object('id', gen_random_uuid(), 'email', email, 'email_key', email) AS own,
+    format('crowd-%s@midrise.test', number) AS address,
+    jsonb_build_object('id', gen_random_uuid(), 'email', address, 'email_key', address) AS own,
     jsonb_populate_record(template, own) AS copy
 WHERE template.email = '{template}'"""
 CROWD_ROLES = """\
