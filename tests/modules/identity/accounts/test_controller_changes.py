@@ -195,12 +195,25 @@ async def test_a_user_that_does_not_exist_is_not_found(admin):
         assert (await change(admin, new_id(), **fields)).status_code == 404
 
 
+@pytest.mark.parametrize("email", ["not an address", " x ", "a@b@c", "a b@example.com", "x" * 254, "বাংলা"])
+async def test_what_is_no_address_is_refused(admin, somebody, email):
+    person = await somebody()
+    answer = await change(admin, person.id, email=email)
+    assert (answer.status_code, faults_of(answer)) == (422, {"/email": "wrong_format"})
+    answer = await change(admin, person.id, email=email, password="password1234")
+    assert faults_of(answer) == {"/email": "wrong_format", "/password": "password_too_weak"}
+
+
 async def test_every_bad_field_is_named_and_null_is_none_of_them(admin, somebody):
     person = await somebody()
     answer = await change(admin, person.id, email="x", password="x", name=None, roles=[])
-    assert {fault["pointer"]: fault["code"] for fault in answer.json()["errors"]} == {
+    assert faults_of(answer) == {
         "/email": "too_short",
         "/password": "too_short",
         "/name": "wrong_type",
         "/roles": "unknown_field",
     }
+
+
+def faults_of(answer) -> dict[str, str]:
+    return {fault["pointer"]: fault["code"] for fault in answer.json()["errors"]}

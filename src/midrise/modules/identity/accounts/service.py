@@ -16,6 +16,7 @@ from midrise.modules.identity.accounts.model import (
     NewAccount,
     OwnAccount,
     administers,
+    change_faults,
     changed,
     described,
     password_faults,
@@ -87,7 +88,7 @@ class Accounts:
         Raises `NotFound`, `Invalid`, `Forbidden` where the user may do more than the actor, `OwnAccount`,
         `EmailTaken`, `LastAdministrator` and `PreconditionFailed`.
         """
-        password_hash = await self._hash_for(user_id, changes)
+        password_hash = await self._check(user_id, changes)
         async with self._database.write() as tx:
             before = await self._users.lock(tx, user_id)
             await self._require_authority(tx, before, actor=actor)
@@ -137,14 +138,14 @@ class Accounts:
         await self._audit.record(tx, actor, action=AccountAction.DELETED, resource=user.resource)
         await self._audit.erase_person(tx, user.id, resource=user.resource)
 
-    async def _hash_for(self, user_id: UUID, changes: AccountChanges) -> str | None:
+    async def _check(self, user_id: UUID, changes: AccountChanges) -> str | None:
         """The hash of a new password, made before the transaction, which must not wait for it."""
-        if changes.password is None:
-            return None
-        faults = [*password_faults(changes.password, changed(await self._users.get(user_id), changes))]
+        faults = change_faults(changes.email, None, name="")
+        if changes.password is not None:
+            faults += password_faults(changes.password, changed(await self._users.get(user_id), changes))
         if faults:
             raise Invalid(faults)
-        return await self._passwords.hash(changes.password)
+        return None if changes.password is None else await self._passwords.hash(changes.password)
 
     async def _require_authority(self, tx: WriteUnit, user: User, *, actor: Actor) -> None:
         """Nobody disables, deletes or takes over an account that may do what they may not: nor does a program
