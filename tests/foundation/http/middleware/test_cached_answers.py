@@ -1,9 +1,11 @@
 """Answers from the cache, over HTTP: the same as without it, to whom they are meant, and never old."""
 
 import asyncio
+import contextlib
 import secrets
 from collections import Counter
 
+import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 from tests.conftest import client_of, log_in, register
@@ -14,6 +16,15 @@ pytestmark = pytest.mark.anyio
 
 BY_ID, LIST = "/v1/products/{product_id}", "/v1/products"
 FROM_CACHE = ("hit", "shared_hit")
+HELD_COMMITS = """
+CREATE OR REPLACE FUNCTION wait_to_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(20261128);
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER wait_to_commit AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION wait_to_commit();
+"""
 
 
 def outcomes(route: str) -> Counter[str]:
@@ -259,3 +270,42 @@ async def test_d12_who_waits_for_a_leader_that_goes_away_is_answered_all_the_sam
     queries, statuses = await stampede(application, client, path, without_leader=True)
     assert statuses == [200] * 999
     assert queries <= 2
+
+
+async def test_a_change_makes_old_what_is_kept_before_its_commit_and_nothing_is_kept_meanwhile(
+    client, admin, product, held_commits
+):
+    path = f"/v1/products/{product['id']}"
+    assert (await kept(client, path, BY_ID)).json()["name"] == product["name"]
+    async with held_commits() as waits:
+        changing = asyncio.create_task(admin.patch(path, json={"name": "Another"}))
+        await until(waits)
+        before = outcomes(BY_ID)
+        names = [(await client.get(path)).json()["name"] for _ in range(5)]
+        assert names == [product["name"]] * 5
+        assert not any((outcomes(BY_ID) - before)[outcome] for outcome in FROM_CACHE)
+    assert (await changing).status_code == 200
+    assert (await client.get(path)).json()["name"] == "Another"
+
+
+@pytest.fixture
+async def held_commits(database_url):
+    """Has every commit that wrote an audit entry wait until the block ends; gives whether one does."""
+    connection = await asyncpg.connect(database_url)
+
+    @contextlib.asynccontextmanager
+    async def hold():
+        await connection.execute(HELD_COMMITS)
+        await connection.execute("SELECT pg_advisory_lock(20261128)")
+
+        async def waits() -> bool:
+            return await connection.fetchval("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")
+
+        try:
+            yield waits
+        finally:
+            await connection.execute("SELECT pg_advisory_unlock(20261128)")
+
+    yield hold
+    await connection.execute("DROP FUNCTION IF EXISTS wait_to_commit CASCADE")
+    await connection.close()
