@@ -84,8 +84,8 @@ _REPEATABLE = CallParameter(
     name=IDEMPOTENCY_KEY,
     place="header",
     annotation=Annotated[str, msgspec.Meta(pattern=_KEY_PATTERN)],
-    description="The same key with the same body within 24 hours gives the first answer again; log-in, refresh "
-    "and log-out keep nothing",
+    description="The same key with the same body, byte for byte, gives the first answer again for 24 hours; "
+    "log-in, refresh and log-out keep nothing",
     is_required=False,
     examples=["7c9e6679-7425-40de-944b-e07fc1f90ae7"],
 )
