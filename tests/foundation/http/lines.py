@@ -18,6 +18,8 @@ class Line:
         self._flows = asyncio.Event()
         self._flows.set()
         self._is_cut = False
+        self.delay_seconds = 0.0
+        """How much later everything arrives."""
 
     async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         up_reader, up_writer = await self._connect()
@@ -33,6 +35,7 @@ class Line:
         # uvloop raises RuntimeError where the other end was closed just now.
         with contextlib.suppress(OSError, RuntimeError):
             while chunk := await reader.read(65_536):
+                await asyncio.sleep(self.delay_seconds)
                 await self._flows.wait()
                 writer.write(chunk)
                 await writer.drain()

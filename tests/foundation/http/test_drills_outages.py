@@ -30,6 +30,8 @@ SECONDS = 6.0
 REVOKED = 1000
 AT_ONCE = 20
 BELIEF_SECONDS = 0.5
+DELAYS_SECONDS = {"slow": 0.03, "too slow": 0.3}
+"""Within what a call of the cache may take, and beyond."""
 ME = "/v1/me"
 SERVED = {"writes", "reads", "troubles"}
 
@@ -203,7 +205,7 @@ async def hang(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> N
         pass
 
 
-@pytest.mark.parametrize("cache", ["fine", "away", "hanging", "garbage"])
+@pytest.mark.parametrize("cache", ["fine", "away", "empty", "slow", "too slow", "hanging", "garbage"])
 async def test_r3_authentication_never_fails_open(
     fleet, sockets, short_folder, start_valkey, fake_server, cache
 ):
@@ -214,14 +216,22 @@ async def test_r3_authentication_never_fails_open(
         sent = {"good": bearer(token), "ended": bearer(ended), "forged": bearer(f"{token}x"), "none": {}}
         return {name: (await way.get(ME, headers=each)).status_code for name, each in sent.items()}
 
-    talk = hang if cache == "hanging" else talk_garbage
-    async with line_to_database(sockets, folder) as line, fake_server(talk) as lying:
-        url = {"fine": start_valkey().url, "away": "redis://127.0.0.1:1"}.get(cache, lying)
+    valkey, talk = start_valkey(), hang if cache == "hanging" else talk_garbage
+    async with (
+        line_to_database(sockets, folder) as line,
+        line_to_cache(valkey.port) as (slow_line, slow_url),
+        fake_server(talk) as lying,
+    ):
+        slow_line.delay_seconds = DELAYS_SECONDS.get(cache, 0)
+        url = {"hanging": lying, "garbage": lying, "away": "redis://127.0.0.1:1"}.get(cache, slow_url)
         way = await fleet.start(url, url=fleet.url.replace(str(sockets), str(folder)))
         token, ended = await log_in(way, await register(way)), await log_in(way, await register(way))
         await way.post("/v1/auth/logout", headers=bearer(ended))
-        if cache == "fine":
+        if cache in {"fine", "empty"}:
             await kept(way, "/v1/config", "/v1/config")
+        if cache == "empty":
+            valkey.kill()
+            valkey.start()
         fine = [await statuses(way) for _ in range(5)]
         line.cut()
 
