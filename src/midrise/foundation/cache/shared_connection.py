@@ -212,7 +212,9 @@ class SharedConnection:
         read as soon as the loop comes to it. To take the cache for gone would send the crowd to the database.
         """
         if oldest is not self._find_oldest():
-            self._look_for_late()
+            if self._timer is None:
+                # No call that came meanwhile has set one.
+                self._look_for_late()
         elif turns:
             asyncio.get_running_loop().call_soon(self._give_turns, oldest, turns - 1)
         else:
