@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.topology.sleepers import sleeping
 
 from midrise.topology.errors import Refused
 from midrise.topology.leftovers import (
@@ -27,17 +28,15 @@ def state(tmp_path: Path) -> StateFolder:
 
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)
-    yield process
-    process.kill()
-    process.wait()
+    with sleeping() as process:
+        yield process
 
 
 def test_recorded_processes_are_ended_last_started_first(state: StateFolder, sleeper) -> None:
     path = state.processes
     record = ProcessRecord(path)
     record.add("sleeper", pid=sleeper.pid, stop_signal=signal.SIGTERM)
-    with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as later:
+    with sleeping() as later:
         record.add("later", pid=later.pid, stop_signal=signal.SIGINT)
         assert asyncio.run(end_leftovers(state)) == ["later", "sleeper"]
         assert later.wait() == -signal.SIGINT

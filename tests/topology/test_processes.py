@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.topology.house import wait_for
+from tests.topology.sleepers import sleeping
 
 from midrise.topology import processes
 
@@ -30,10 +30,8 @@ def _source(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(["/bin/sleep", "60"], start_new_session=True)
-    yield process
-    process.kill()
-    process.wait()
+    with sleeping() as process:
+        yield process
 
 
 @pytest.mark.usefixtures("_source")
@@ -58,22 +56,19 @@ def test_a_process_has_its_children(sleeper) -> None:
 
 @pytest.mark.usefixtures("_source")
 def test_command_lines_name_every_process(sleeper) -> None:
-    # The arguments are there only once the new program has been loaded.
-    wait_for(lambda: dict(processes.command_lines())[sleeper.pid] == "/bin/sleep 60")
-    assert os.getpid() in dict(processes.command_lines())
+    lines = dict(processes.command_lines())
+    assert lines[sleeper.pid] == "/bin/sleep 60"
+    assert os.getpid() in lines
 
 
 @pytest.mark.skipif(not processes.PROC.exists(), reason="only /proc tells")
 def test_the_environment_and_the_working_folder_of_a_process(tmp_path: Path) -> None:
-    with subprocess.Popen(["/bin/sleep", "60"], cwd=tmp_path, env={"HOUSE": "this one"}) as process:
-        try:
-            assert processes.has_in_environment(process.pid, "HOUSE=this one")
-            assert not processes.has_in_environment(process.pid, "HOUSE=this")
-            program = Path("/bin/sleep").resolve().name
-            assert processes.working_in(tmp_path.resolve(), program=program) == {process.pid}
-            assert processes.working_in(tmp_path.resolve(), program="postgres") == set()
-        finally:
-            process.kill()
+    with sleeping(cwd=tmp_path, env={"HOUSE": "this one"}) as process:
+        assert processes.has_in_environment(process.pid, "HOUSE=this one")
+        assert not processes.has_in_environment(process.pid, "HOUSE=this")
+        program = Path("/bin/sleep").resolve().name
+        assert processes.working_in(tmp_path.resolve(), program=program) == {process.pid}
+        assert processes.working_in(tmp_path.resolve(), program="postgres") == set()
 
 
 def test_a_group_lives_until_its_last_process_was_waited_for(sleeper) -> None:
@@ -91,7 +86,7 @@ def test_a_child_of_ours_does_not_lead_our_session() -> None:
 
 
 def test_a_group_of_ended_processes_lives_but_does_not_work() -> None:
-    with subprocess.Popen(["/bin/sleep", "60"], start_new_session=True) as leader:
+    with sleeping() as leader:
         assert processes.group_works(leader.pid)
         leader.kill()
         os.waitid(os.P_PID, leader.pid, os.WEXITED | os.WNOWAIT)

@@ -247,3 +247,40 @@ async def test_a_cache_that_is_gone_costs_nothing_but_the_memory(start_valkey, s
 def test_nothing_is_seen_without_a_prefix_or_without_generations():
     assert glance_of(None, ()) is None
     assert glance_of("p:", ()) is None
+
+
+async def test_in_rounds_who_comes_while_somebody_reads_has_part_in_the_next_reading(records, source, call):
+    reads = process(records)
+
+    async def read() -> Shown | None:
+        await asyncio.sleep(0)
+        return (await source.read()).value
+
+    source.may_answer.clear()
+    leader = asyncio.create_task(reads.read_in_rounds(call, read))
+    await source.is_asked.wait()
+    source.text = "second"
+    others = [asyncio.create_task(reads.read_in_rounds(call, read)) for _ in range(AT_ONCE)]
+    await asyncio.sleep(0)
+    source.may_answer.set()
+    assert await leader == Shown("first")
+    assert await asyncio.gather(*others) == [Shown("second")] * AT_ONCE
+    assert source.asked == 2
+
+
+async def test_in_rounds_nobody_waits_for_a_leader_that_went_away(records, source, call):
+    reads = process(records)
+
+    async def read() -> Shown | None:
+        await asyncio.sleep(0)
+        return (await source.read()).value
+
+    source.may_answer.clear()
+    leader = asyncio.create_task(reads.read_in_rounds(call, read))
+    await source.is_asked.wait()
+    others = [asyncio.create_task(reads.read_in_rounds(call, read)) for _ in range(10)]
+    await asyncio.sleep(0)
+    leader.cancel()
+    source.may_answer.set()
+    assert await asyncio.gather(*others) == [Shown("first")] * 10
+    assert source.asked == 2

@@ -88,6 +88,7 @@ class CachedReads(Generic[Value]):
         self._decoder = msgspec.msgpack.Decoder(kind)
         self._near = _Near[Value](most_bytes)
         self._flights: dict[str, _Flight[Value]] = {}
+        self._rounds: dict[str, asyncio.Future[Value | None]] = {}
 
     def find_near(self, call: str, glance: Glance) -> Value | None:
         """What this process remembers of the call under these generations."""
@@ -129,6 +130,29 @@ class CachedReads(Generic[Value]):
                 landing = await asyncio.shield(flight.landed)
                 return landing.value if landing.is_kept else None
         return await self._lead(call, glance, read)
+
+    async def read_in_rounds(self, call: str, read: Callable[[], Awaitable[Value | None]]) -> Value | None:
+        """Read it while nothing may be remembered, once for all who came before that reading began: who comes
+        while one is under way waits for the next, for this one may see what was there before.
+
+        Only for calls that may be answered alike whoever makes them. None where there is nothing to share: then
+        whoever was not asked to read has to read alone.
+        """
+        under_way = self._rounds.get(call)
+        if under_way is not None:
+            await asyncio.shield(under_way)
+            under_way = self._rounds.get(call)
+            if under_way is not None:
+                return await asyncio.shield(under_way)
+        landed: asyncio.Future[Value | None] = asyncio.get_running_loop().create_future()
+        self._rounds[call] = landed
+        value: Value | None = None
+        try:
+            value = await read()
+        finally:
+            del self._rounds[call]
+            landed.set_result(value)
+        return value
 
     async def _lead(
         self, call: str, glance: Glance, read: Callable[[], Awaitable[Reading[Value]]]

@@ -1,30 +1,16 @@
 """Answers from the cache, over HTTP: the same as without it, to whom they are meant, and never old."""
 
-import asyncio
-import contextlib
-import secrets
 from collections import Counter
 
-import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 from tests.conftest import client_of, log_in, register
-from tests.foundation.http.middleware.asgi_calls import call
 from tests.foundation.waiting import until
 
 pytestmark = pytest.mark.anyio
 
 BY_ID, LIST = "/v1/products/{product_id}", "/v1/products"
 FROM_CACHE = ("hit", "shared_hit")
-HELD_COMMITS = """
-CREATE OR REPLACE FUNCTION wait_to_commit() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock_shared(20261128);
-    RETURN NULL;
-END $$;
-CREATE CONSTRAINT TRIGGER wait_to_commit AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED
-FOR EACH ROW EXECUTE FUNCTION wait_to_commit();
-"""
 
 
 def outcomes(route: str) -> Counter[str]:
@@ -56,22 +42,9 @@ def own_headers(answer) -> dict[str, str]:
 
 
 @pytest.fixture
-async def product(admin):
-    sku = secrets.token_hex(8)
-    body = {"sku": sku, "name": sku, "price": {"amount": 1, "currency": "BDT"}, "status": "active"}
-    return (await admin.post("/v1/products", json=body)).json()
-
-
-@pytest.fixture
 async def other(start_application):
     """A visitor of another instance."""
     return await start_application()
-
-
-@pytest.fixture
-async def uncached(start_application):
-    """A visitor of an instance that can't reach the cache."""
-    return await start_application(redis={"url": "redis://127.0.0.1:1"})
 
 
 async def test_an_if_none_match_that_is_too_long_is_refused_whether_the_answer_is_kept_or_not(client, product):
@@ -240,72 +213,3 @@ async def test_after_a_flush_everything_goes_on(client, other, admin, product, f
         assert (await admin.patch(path, json={"name": name})).status_code == 200
         for way in (client, other, client):
             assert (await way.get(path)).json()["name"] == name
-
-
-async def stampede(application, client, path: str, *, without_leader: bool = False) -> tuple[int, list[int]]:
-    """A thousand requests at once for what nobody remembers; how many queries that were, and the statuses."""
-    await kept(client, "/v1/config", "/v1/config")  # the cache is on
-    before, started = outcomes(BY_ID), reads()
-    requests = [asyncio.create_task(call(application, path)) for _ in range(1000)]
-    if without_leader:
-        # It is under way when it has taken a connection to read on.
-        await until(lambda: reads() > started)
-        requests.pop(0).cancel()
-    answers = await asyncio.gather(*requests)
-    assert (outcomes(BY_ID) - before)["bypass"] == 0
-    return int(reads() - started), [answer.status for answer in answers]
-
-
-def reads() -> float:
-    servers = ("primary", "replica")
-    return sum(REGISTRY.get_sample_value("midrise_reads_total", {"server": name}) or 0 for name in servers)
-
-
-async def test_d12_a_thousand_misses_at_once_are_one_query(application, client, product):
-    assert await stampede(application, client, f"/v1/products/{product['id']}") == (1, [200] * 1000)
-
-
-async def test_d12_who_waits_for_a_leader_that_goes_away_is_answered_all_the_same(application, client, product):
-    path = f"/v1/products/{product['id']}"
-    queries, statuses = await stampede(application, client, path, without_leader=True)
-    assert statuses == [200] * 999
-    assert queries <= 2
-
-
-async def test_a_change_makes_old_what_is_kept_before_its_commit_and_nothing_is_kept_meanwhile(
-    client, admin, product, held_commits
-):
-    path = f"/v1/products/{product['id']}"
-    assert (await kept(client, path, BY_ID)).json()["name"] == product["name"]
-    async with held_commits() as waits:
-        changing = asyncio.create_task(admin.patch(path, json={"name": "Another"}))
-        await until(waits)
-        before = outcomes(BY_ID)
-        names = [(await client.get(path)).json()["name"] for _ in range(5)]
-        assert names == [product["name"]] * 5
-        assert not any((outcomes(BY_ID) - before)[outcome] for outcome in FROM_CACHE)
-    assert (await changing).status_code == 200
-    assert (await client.get(path)).json()["name"] == "Another"
-
-
-@pytest.fixture
-async def held_commits(database_url):
-    """Has every commit that wrote an audit entry wait until the block ends; gives whether one does."""
-    connection = await asyncpg.connect(database_url)
-
-    @contextlib.asynccontextmanager
-    async def hold():
-        await connection.execute(HELD_COMMITS)
-        await connection.execute("SELECT pg_advisory_lock(20261128)")
-
-        async def waits() -> bool:
-            return await connection.fetchval("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")
-
-        try:
-            yield waits
-        finally:
-            await connection.execute("SELECT pg_advisory_unlock(20261128)")
-
-    yield hold
-    await connection.execute("DROP FUNCTION IF EXISTS wait_to_commit CASCADE")
-    await connection.close()

@@ -78,10 +78,15 @@ class CachedAnswers:
     async def _find(
         self, planned: PlannedCall, glance: Glance | None, making: "_Making"
     ) -> tuple[KeptAnswer | None, str]:
-        if glance is None:
-            await making.make()
-            return None, "bypass"
         key = planned.key(making.actor)
+        if glance is None:
+            if not making.is_anyones:
+                await making.make()
+                return None, "bypass"
+            answer = await self._reads.read_in_rounds(key, making.make_kept)
+            if answer is None and not making.is_made:
+                await making.make()
+            return (None, "bypass") if making.is_made else (answer, "joined")
         answer = await self._reads.find_far(key, glance)
         if answer is not None:
             return answer, "shared_hit"
@@ -124,6 +129,16 @@ class _Making:
         if request is None:
             return Reading(None)
         return Reading(self.kept(), request.xmin, request.next_xid)
+
+    @property
+    def is_anyones(self) -> bool:
+        """Whether the caller is nobody in particular, and has seen nothing that it must not fall behind."""
+        request: Consistency | None = self._scope["state"].get("consistency")
+        return self.actor.user_id is None and (request is None or request.required is None)
+
+    async def make_kept(self) -> KeptAnswer | None:
+        await self.make()
+        return self.kept()
 
     async def send(self, send: Send) -> None:
         for message in self._messages:

@@ -1,0 +1,116 @@
+"""A thousand at once, and a commit that takes its time: what is read once, and what is kept meanwhile."""
+
+import asyncio
+import contextlib
+from collections import Counter
+
+import asyncpg
+import pytest
+from prometheus_client import REGISTRY
+from tests.foundation.http.middleware.asgi_calls import call
+from tests.foundation.http.middleware.test_cached_answers import BY_ID, FROM_CACHE, kept, outcomes
+from tests.foundation.waiting import until
+
+pytestmark = pytest.mark.anyio
+
+HELD_COMMITS = """
+CREATE OR REPLACE FUNCTION wait_to_commit() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(20261128);
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER wait_to_commit AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION wait_to_commit();
+"""
+
+
+async def stampede(application, client, path: str, *, without_leader: bool = False) -> tuple[int, list[int]]:
+    """A thousand requests at once for what nobody remembers; how many queries that were, and the statuses."""
+    await kept(client, "/v1/config", "/v1/config")  # the cache is on
+    before, started = outcomes(BY_ID), reads()
+    requests = [asyncio.create_task(call(application, path)) for _ in range(1000)]
+    if without_leader:
+        # It is under way when it has taken a connection to read on.
+        await until(lambda: reads() > started)
+        requests.pop(0).cancel()
+    answers = await asyncio.gather(*requests)
+    # On a busy machine this process may not hear in time that the cache is on, and read past it.
+    bypassed = (outcomes(BY_ID) - before)["bypass"]
+    return int(reads() - started) - bypassed, [answer.status for answer in answers]
+
+
+def reads() -> float:
+    servers = ("primary", "replica")
+    return sum(REGISTRY.get_sample_value("midrise_reads_total", {"server": name}) or 0 for name in servers)
+
+
+async def test_d12_a_thousand_misses_at_once_are_one_query(application, client, product):
+    queries, statuses = await stampede(application, client, f"/v1/products/{product['id']}")
+    assert statuses == [200] * 1000
+    assert queries <= 1
+
+
+async def test_d12_who_waits_for_a_leader_that_goes_away_is_answered_all_the_same(application, client, product):
+    path = f"/v1/products/{product['id']}"
+    queries, statuses = await stampede(application, client, path, without_leader=True)
+    assert statuses == [200] * 999
+    assert queries <= 2
+
+
+async def test_d13_a_thousand_at_once_without_a_cache_are_two_queries(start_application, product):
+    client = await start_application(redis={"url": "redis://127.0.0.1:1"})
+    application, path = client._transport.app, f"/v1/products/{product['id']}"
+    started = reads()
+    answers = await asyncio.gather(*(call(application, path) for _ in range(1000)))
+    assert {answer.status for answer in answers} == {200}
+    assert {answer.body for answer in answers} == {(await client.get(path)).content}
+    assert reads() - started <= 3
+
+
+async def test_without_a_cache_whoever_has_seen_something_or_is_known_reads_alone(admin, uncached, product):
+    path = f"/v1/products/{product['id']}"
+    known = {"Authorization": admin.headers["Authorization"]}
+    seen = {"Consistency-Token": (await uncached.get(path)).headers["Consistency-Token"]}
+    for headers in (known, seen):
+        before = outcomes(BY_ID)
+        await asyncio.gather(*(uncached.get(path, headers=headers) for _ in range(5)))
+        assert outcomes(BY_ID) - before == Counter(bypass=5)
+
+
+async def test_a_change_makes_old_what_is_kept_before_its_commit_and_nothing_is_kept_meanwhile(
+    client, admin, product, held_commits
+):
+    path = f"/v1/products/{product['id']}"
+    assert (await kept(client, path, BY_ID)).json()["name"] == product["name"]
+    async with held_commits() as waits:
+        changing = asyncio.create_task(admin.patch(path, json={"name": "Another"}))
+        await until(waits)
+        before = outcomes(BY_ID)
+        names = [(await client.get(path)).json()["name"] for _ in range(5)]
+        assert names == [product["name"]] * 5
+        assert not any((outcomes(BY_ID) - before)[outcome] for outcome in FROM_CACHE)
+    assert (await changing).status_code == 200
+    assert (await client.get(path)).json()["name"] == "Another"
+
+
+@pytest.fixture
+async def held_commits(database_url):
+    """Has every commit that wrote an audit entry wait until the block ends; gives whether one does."""
+    connection = await asyncpg.connect(database_url)
+
+    @contextlib.asynccontextmanager
+    async def hold():
+        await connection.execute(HELD_COMMITS)
+        await connection.execute("SELECT pg_advisory_lock(20261128)")
+
+        async def waits() -> bool:
+            return await connection.fetchval("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")
+
+        try:
+            yield waits
+        finally:
+            await connection.execute("SELECT pg_advisory_unlock(20261128)")
+
+    yield hold
+    await connection.execute("DROP FUNCTION IF EXISTS wait_to_commit CASCADE")
+    await connection.close()
