@@ -48,11 +48,14 @@ async def other(start_application):
 
 
 async def test_an_if_none_match_that_is_too_long_is_refused_whether_the_answer_is_kept_or_not(client, product):
-    path = f"/v1/products/{product['id']}"
     long = {"If-None-Match": "x" * 1001}
-    assert (await client.get(path, headers=long)).status_code == 400
-    await kept(client, path, BY_ID)
-    assert (await client.get(path, headers=long)).status_code == 400
+    for route, path in ((BY_ID, f"/v1/products/{product['id']}"), (LIST, LIST), ("/v1/config", "/v1/config")):
+        refused = await client.get(path, headers=long)
+        assert refused.status_code == 400
+        (fault,) = refused.json()["errors"]
+        assert (fault["header"], fault["code"]) == ("If-None-Match", "too_long")
+        await kept(client, path, route)
+        assert (await client.get(path, headers=long)).json()["errors"] == [fault]
 
 
 async def test_every_route_that_may_be_remembered_is(admin, client, product):

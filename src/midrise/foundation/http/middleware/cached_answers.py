@@ -9,7 +9,7 @@ import msgspec
 from midrise.foundation.actor import Actor
 from midrise.foundation.cache.reads import CachedReads, Glance, Reading
 from midrise.foundation.database.positions import Consistency, Position
-from midrise.foundation.errors import NotFound
+from midrise.foundation.errors import Fault, FaultCode, InvalidParameters, NotFound
 from midrise.foundation.http.access import check_caller
 from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send
 from midrise.foundation.http.caching import PlannedCall
@@ -44,10 +44,11 @@ class CachedAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         planned: PlannedCall | None = scope["state"].get("planned")
-        if planned is None or not _is_allowed(planned, scope) or not _is_if_none_match_short(scope):
+        if planned is None or not _is_allowed(planned, scope):
             await self._app(scope, receive, send)
             return
         scope["path_template"] = planned.plan.template
+        known = _find_if_none_match(scope)
         glance: Glance | None = scope["state"].get("glance")
         if glance is not None:
             request: Consistency | None = scope["state"].get("consistency")
@@ -57,14 +58,9 @@ class CachedAnswers:
             answer = self._reads.find_near(planned.key(scope["state"]["actor"]), glance)
             if answer is not None:
                 _counter(planned.plan.template, "hit").inc()
-                await _send(answer, scope, send, known=_find_if_none_match(scope))
+                await _send(answer, scope, send, known=known)
                 return
-        await self._answer_from_afar(planned, glance, scope, receive, send)
-
-    async def _answer_from_afar(
-        self, planned: PlannedCall, glance: Glance | None, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        making = _Making(self._app, _without_if_none_match(scope), receive)
+        making = _Making(self._app, scope if known is None else _without_if_none_match(scope), receive)
         answer, outcome = await self._find(planned, glance, making)
         _counter(planned.plan.template, outcome).inc()
         if answer is None:
@@ -73,7 +69,7 @@ class CachedAnswers:
             if answer is None or answer.missing is not None:
                 await making.send(send)
                 return
-        await _send(answer, scope, send, known=_find_if_none_match(scope))
+        await _send(answer, scope, send, known=known)
 
     async def _find(
         self, planned: PlannedCall, glance: Glance | None, making: "_Making"
@@ -170,26 +166,19 @@ def _is_allowed(planned: PlannedCall, scope: Scope) -> bool:
     return check_caller(planned.plan.access, scope["state"]) is None
 
 
-def _is_if_none_match_short(scope: Scope) -> bool:
-    """Whether it may be compared at all; where not, the framework says why."""
-    for name, value in scope["headers"]:
-        if name == b"if-none-match" and len(value) > _LONGEST_IF_NONE_MATCH:
-            return False
-    return True
-
-
 def _find_if_none_match(scope: Scope) -> str | None:
-    """What the client knows."""
+    """What the client knows. Raises `InvalidParameters` for what is too long to be compared."""
     for name, value in scope["headers"]:
         if name == b"if-none-match":
+            if len(value) > _LONGEST_IF_NONE_MATCH:
+                limit = {"limit": _LONGEST_IF_NONE_MATCH}
+                raise InvalidParameters([Fault(FaultCode.TOO_LONG, header="If-None-Match", arguments=limit)])
             return str(value, "latin-1")
     return None
 
 
 def _without_if_none_match(scope: Scope) -> Scope:
     """The request as if the client knew nothing: what is remembered must be whole."""
-    if _find_if_none_match(scope) is None:
-        return scope
     return {**scope, "headers": [header for header in scope["headers"] if header[0] != b"if-none-match"]}
 
 
