@@ -125,6 +125,25 @@ async def test_a_known_caller_without_a_token_reads_what_it_wrote(visitor, beare
         assert (await visitor.get(made.headers["location"], headers=bearer)).status_code == 200
 
 
+@pytest.fixture
+async def visitor_without_cache(start_application, sockets, worker_number, replica) -> httpx.AsyncClient:
+    url = database_url(sockets, f"midrise_test_{worker_number}", port=REPLICA_PORT)
+    return await start_application(replica={"urls": [url]}, redis={"url": "redis://127.0.0.1:1"})
+
+
+async def test_while_the_cache_is_off_a_visitor_is_shown_what_another_instance_has_just_stored(
+    visitor_without_cache, admin, replica
+):
+    made = await admin.post("/v1/products", json=product(1))
+    await replica.catch_up()
+    await replica.pause()
+    for number in range(30):
+        await admin.patch(made.headers["location"], json={"name": str(number)})
+        seen = await visitor_without_cache.get(made.headers["location"])
+        listed = await visitor_without_cache.get("/v1/products")
+        assert [each["name"] for each in (seen.json(), *listed.json()["items"])] == [str(number)] * 2
+
+
 async def test_a_token_of_a_read_is_never_followed_by_an_older_state(visitor, bearer, replica, application):
     made = await visitor.post("/v1/products", json=product(1), headers=bearer)
     await replica.catch_up()

@@ -21,6 +21,9 @@ Argument = bytes | str | int | float
 MOST_WAITING = 20_000
 """Calls that may be under way: more would only be answered too late."""
 
+_CLOSED = "The connection to the cache was closed a moment ago"
+"""What uvloop has a RuntimeError for: its transport is closed before whoever reads of it can know."""
+
 _TURNS_OF_GRACE = 8
 """An answer that has arrived is read and given out within fewer."""
 
@@ -123,7 +126,10 @@ class SharedConnection:
         writer = getattr(line.connection, "_writer", None)
         if writer is not None and not writer.transport.get_write_buffer_size():
             # What redis-py would do as well, without a task for each turn of the loop.
-            writer.write(packed)
+            try:
+                writer.write(packed)
+            except RuntimeError:
+                self._break(line, RedisConnectionError(_CLOSED))
         else:
             self._run(line, self._write(line, packed))
 
@@ -158,6 +164,8 @@ class SharedConnection:
             await line.connection.send_packed_command(packed, check_health=False)
         except (RedisError, OSError) as error:
             self._break(line, error)
+        except RuntimeError:
+            self._break(line, RedisConnectionError(_CLOSED))
 
     async def _read(self, line: _Line) -> None:
         try:

@@ -56,7 +56,9 @@ class Consistency:
     written before. Then only the primary will do, or a server that has seen the end of all below
     ``own_horizon``. ``writer`` is the generation of what this caller writes. An answer that is to be kept must
     have seen the end of all below ``kept_horizon``; where ``is_to_settle``, a horizon has to be found first,
-    which only the primary can tell. ``xmin`` and ``next_xid`` tell what the reads have seen.
+    which only the primary can tell. ``prefers_primary`` is set while the cache is off: then nothing tells what
+    was committed a moment ago, so the primary answers as long as there is one. ``xmin`` and ``next_xid`` tell
+    what the reads have seen.
     """
 
     required: Position | None = None
@@ -65,6 +67,7 @@ class Consistency:
     own_horizon: int | None = None
     kept_horizon: int | None = None
     is_to_settle: bool = False
+    prefers_primary: bool = False
     reached: Position | None = None
     xmin: int | None = None
     next_xid: int | None = None

@@ -6,7 +6,7 @@ connections refuse (``default_transaction_read_only``).
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import asyncpg
@@ -131,6 +131,9 @@ class ReadUnit:
         request = consistency.get()
         if not self._may_lag or (request is not None and request.only_primary):
             return await self._nodes.find_primary()
+        if request is not None and request.prefers_primary and self._nodes.primary.answers:
+            with suppress(Unavailable):
+                return await self._nodes.find_primary()
         needed, horizon = (request.needed, request.horizon) if request else (None, 0)
         self._wanted = needed or self._nodes.known()
         try:

@@ -50,11 +50,12 @@ class CachedAnswers:
         scope["path_template"] = planned.plan.template
         known = _find_if_none_match(scope)
         glance: Glance | None = scope["state"].get("glance")
+        request: Consistency | None = scope["state"].get("consistency")
+        if request is not None:
+            request.kept_horizon = glance.horizon if glance is not None else None
+            request.is_to_settle = glance is not None and request.kept_horizon is None
+            request.prefers_primary = glance is None
         if glance is not None:
-            request: Consistency | None = scope["state"].get("consistency")
-            if request is not None:
-                request.kept_horizon = glance.horizon
-                request.is_to_settle = request.kept_horizon is None
             answer = self._reads.find_near(planned.key(scope["state"]["actor"]), glance)
             if answer is not None:
                 _counter(planned.plan.template, "hit").inc()
