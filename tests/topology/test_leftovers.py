@@ -37,9 +37,10 @@ def test_recorded_processes_are_ended_last_started_first(state: StateFolder, sle
     record = ProcessRecord(path)
     record.add("sleeper", pid=sleeper.pid, stop_signal=signal.SIGTERM)
     with sleeping() as later:
-        record.add("later", pid=later.pid, stop_signal=signal.SIGINT)
+        # Not SIGINT: a shell that runs the tests in the background has it ignored.
+        record.add("later", pid=later.pid, stop_signal=signal.SIGUSR1)
         assert asyncio.run(end_leftovers(state)) == ["later", "sleeper"]
-        assert later.wait() == -signal.SIGINT
+        assert later.wait() == -signal.SIGUSR1
     assert sleeper.wait() == -signal.SIGTERM
 
 
