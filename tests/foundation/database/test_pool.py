@@ -76,6 +76,40 @@ async def test_who_waits_gets_what_is_given_back(open_pool):
     assert order == [0, 1, 2, 3, 4]
 
 
+async def test_who_asks_next_gets_the_one_that_came_back_last(open_pool):
+    pool = open_pool()
+    async with pool.connection() as first, pool.connection() as second:
+        pids = [await each.fetchval("SELECT pg_backend_pid()") for each in (first, second)]
+    async with pool.connection() as again:
+        assert await again.fetchval("SELECT pg_backend_pid()") == pids[0]
+
+
+async def test_a_transaction_that_was_left_open_is_not_lent_with_the_connection(open_pool):
+    pool = open_pool(largest_size=1)
+    async with pool.connection() as connection:
+        await connection.execute("BEGIN")
+    async with pool.connection() as connection:
+        assert not connection.is_in_transaction()
+
+
+async def test_connections_that_nobody_asks_for_are_given_back_to_be_closed(open_pool, monkeypatch):
+    monkeypatch.setattr("midrise.foundation.database.pool._AT_HAND_SECONDS", 0.01)
+    pool = open_pool()
+    await borrow(pool)
+    await until(lambda: pool._pool.get_idle_size() == 1)
+    await borrow(pool)
+
+
+async def test_connections_that_were_thrown_away_end(open_pool, onlooker):
+    pool = open_pool()
+    async with pool.connection() as connection:
+        pid = await connection.fetchval("SELECT pg_backend_pid()")
+    pool.throw_away()
+    await until(no_backend_has(onlooker, pid))
+    async with pool.connection() as connection:
+        assert await connection.fetchval("SELECT pg_backend_pid()") != pid
+
+
 async def test_only_so_many_may_wait(open_pool):
     pool = open_pool(largest_size=1, most_waiting=3)
     async with pool.connection():
@@ -197,5 +231,12 @@ def no_backend_is_busy(onlooker):
     async def ask() -> bool:
         question = "SELECT count(*) = 0 FROM pg_stat_activity WHERE state <> 'idle' AND application_name = $1"
         return await onlooker.fetchval(question, "midrise playground")
+
+    return ask
+
+
+def no_backend_has(onlooker, pid):
+    async def ask() -> bool:
+        return await onlooker.fetchval("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $1", pid)
 
     return ask

@@ -1,7 +1,7 @@
 """The database as services see it: `read()` and `write()`."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self, TypeVar
 
 import asyncpg
@@ -61,18 +61,13 @@ class Database:
             marking=Marking(CacheSwitch(nodes, None), None),
         )
 
-    @asynccontextmanager
-    async def read(self, *, may_lag: bool = False) -> AsyncIterator[ReadUnit]:
+    def read(self, *, may_lag: bool = False) -> AbstractAsyncContextManager[ReadUnit]:
         """A unit that reads. ``may_lag`` says that a replica may answer.
 
         Whoever has written reads what it wrote all the same, and whoever sends its `Consistency-Token` never
         sees an older state than before. Raises `Unavailable` where the database is away or too busy.
         """
-        unit = ReadUnit(self.nodes, self._constraint_errors, may_lag=may_lag)
-        try:
-            yield unit
-        finally:
-            await unit.close()
+        return ReadUnit(self.nodes, self._constraint_errors, may_lag=may_lag)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[WriteUnit]:

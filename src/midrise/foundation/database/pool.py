@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,8 @@ from midrise.foundation.database.errors import CONNECTION_TROUBLE
 from midrise.foundation.errors import Unavailable
 
 _CLOSE_TIMEOUT_SECONDS = 5
+_AT_HAND_SECONDS = 5.0
+"""How long connections stay at hand, before asyncpg gets them back to close those that are not needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,21 @@ class PoolSettings:
         return f"<PoolSettings {self.process} read_only={self.read_only}>"
 
 
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """A connection, and the pool of asyncpg's that it belongs to."""
+
+    connection: Any
+    pool: Any
+
+
 class ConnectionPool:
-    """Connections to one PostgreSQL server; opened when first needed, so that a server can start without it."""
+    """Connections to one PostgreSQL server; opened when first needed, so that a server can start without it.
+
+    asyncpg's pool opens, bounds and ends them, and cleans up after work that was broken off. It also starts a
+    task for each that comes back, which costs more than a short statement does. So one that comes back clean
+    while nobody waits is kept at hand for the next who asks, instead of being given back to it.
+    """
 
     def __init__(self, settings: PoolSettings) -> None:
         self._settings = settings
@@ -43,7 +58,9 @@ class ConnectionPool:
         self._opening = asyncio.Lock()
         self._waiting = 0
         self._lent = 0
-        self._ending: set[asyncio.Task[None]] = set()
+        self._at_hand: list[Lent] = []
+        self._tidying: asyncio.TimerHandle | None = None
+        self._aside: set[asyncio.Task[None]] = set()
 
     @property
     def process(self) -> str:
@@ -58,40 +75,79 @@ class ConnectionPool:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """Lend a connection. Raises `Unavailable` where none is free in time or the server is away."""
-        pool, acquired = await self._acquire()
-        self._lent += 1
+        lent, is_clean = await self.lend(), False
         try:
-            yield acquired
+            yield lent.connection
+            is_clean = True
         finally:
-            try:
-                await self._release(pool, acquired)
-            finally:
-                self._lent -= 1
+            await self.take_back(lent, is_clean=is_clean)
+
+    async def lend(self) -> Lent:
+        """A connection, which whoever asks for it gives to `take_back`. Raises as `connection` does."""
+        lent = self._find_at_hand() or await self._acquire()
+        self._lent += 1
+        return lent
+
+    async def take_back(self, lent: Lent, *, is_clean: bool) -> None:
+        """``is_clean`` where nothing was broken off on it: neither a statement nor a transaction."""
+        try:
+            if is_clean and not self._waiting and lent.pool is self._pool and _is_idle(lent.connection):
+                self._keep_at_hand(lent)
+            else:
+                await _release(lent)
+        finally:
+            self._lent -= 1
 
     def throw_away(self) -> None:
         """Lend none of the present connections again; those that are lent out end with their work."""
         pool, self._pool = self._pool, None
+        at_hand, self._at_hand = self._at_hand, []
         if pool is not None:
             longest_seconds = self._settings.statement_timeout_seconds + 5
-            ending = asyncio.create_task(_end(pool, timeout_seconds=longest_seconds))
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+            self._do_aside(_end(pool, at_hand, timeout_seconds=longest_seconds))
 
     def cut(self) -> None:
         """Break every present connection, under whatever work."""
         pool, self._pool = self._pool, None
+        self._at_hand.clear()
         if pool is not None:
             pool.terminate()
-        for ending in self._ending:
-            ending.cancel()
+        for task in self._aside:
+            task.cancel()
 
     async def close(self) -> None:
+        if self._tidying is not None:
+            self._tidying.cancel()
+            self._tidying = None
         self.throw_away()
-        if self._ending:
-            await asyncio.wait(self._ending, timeout=_CLOSE_TIMEOUT_SECONDS)
+        if self._aside:
+            await asyncio.wait(self._aside, timeout=_CLOSE_TIMEOUT_SECONDS)
         self.cut()
 
-    async def _acquire(self) -> tuple[Any, Any]:
+    def _find_at_hand(self) -> Lent | None:
+        """The one that came back last. What broke meanwhile asyncpg has taken back by itself."""
+        while self._at_hand:
+            lent = self._at_hand.pop()
+            if _is_idle(lent.connection):
+                return lent
+        return None
+
+    def _keep_at_hand(self, lent: Lent) -> None:
+        self._at_hand.append(lent)
+        if self._tidying is None:
+            self._tidying = asyncio.get_running_loop().call_later(_AT_HAND_SECONDS, self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying = None
+        at_hand, self._at_hand = self._at_hand, []
+        self._do_aside(_release_all(at_hand))
+
+    def _do_aside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    async def _acquire(self) -> Lent:
         if self._waiting >= self._settings.most_waiting:
             raise Unavailable
         self._waiting += 1
@@ -100,21 +156,14 @@ class ConnectionPool:
                 pool = self._pool or await self._open()
                 acquired = await pool.acquire(timeout=self._settings.acquire_timeout_seconds)
                 if pool is self._pool:
-                    return pool, acquired
+                    return Lent(acquired, pool)
                 # Thrown away while this caller stood in its line.
                 acquired.terminate()
-                await self._release(pool, acquired)
+                await _release(Lent(acquired, pool))
         except (*CONNECTION_TROUBLE, asyncpg.PostgresError) as trouble:
             raise Unavailable from trouble
         finally:
             self._waiting -= 1
-
-    async def _release(self, pool: Any, acquired: Any) -> None:
-        try:
-            await pool.release(acquired, timeout=5)
-        except (*CONNECTION_TROUBLE, asyncpg.PostgresError):
-            # The connection is broken: asyncpg has thrown it away, and the next caller gets a new one.
-            return
 
     async def _open(self) -> Any:
         async with self._opening:
@@ -132,8 +181,29 @@ class ConnectionPool:
             return self._pool
 
 
-async def _end(pool: Any, *, timeout_seconds: float) -> None:
+def _is_idle(connection: Any) -> bool:
+    """Whether the connection is there, and in no transaction."""
+    try:
+        return not connection.is_closed() and not connection.is_in_transaction()
+    except asyncpg.InterfaceError:  # it is gone, and its place in asyncpg's pool is free again
+        return False
+
+
+async def _release(lent: Lent) -> None:
+    """Have asyncpg clean up after the work, and lend the connection to whoever waits for one."""
+    # A connection that is broken asyncpg throws away, and the next caller gets a new one.
+    with contextlib.suppress(*CONNECTION_TROUBLE, asyncpg.PostgresError):
+        await lent.pool.release(lent.connection, timeout=5)
+
+
+async def _release_all(at_hand: Sequence[Lent]) -> None:
+    for lent in at_hand:
+        await _release(lent)
+
+
+async def _end(pool: Any, at_hand: Sequence[Lent], *, timeout_seconds: float) -> None:
     """Close a pool when its work is done; break that off when it takes too long, or by being cancelled."""
+    await _release_all(at_hand)
     with contextlib.suppress(TimeoutError, *CONNECTION_TROUBLE):
         # The pool breaks off by itself when its closing is cancelled.
         await asyncio.wait_for(pool.close(), timeout=timeout_seconds)

@@ -6,8 +6,9 @@ connections refuse (``default_transaction_read_only``).
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
-from typing import Any
+from contextlib import suppress
+from functools import lru_cache
+from typing import Any, Self
 
 import asyncpg
 from sqlalchemy import select
@@ -21,6 +22,7 @@ from midrise.foundation.database.errors import (
     told_or_raised,
 )
 from midrise.foundation.database.nodes import Node, Nodes
+from midrise.foundation.database.pool import ConnectionPool, Lent
 from midrise.foundation.database.positions import NOWHERE, Position, consistency
 from midrise.foundation.database.statements import FOUND, NEXT_XID, PLACE, XID, XMIN, Statement, current_xid
 from midrise.foundation.errors import Unavailable
@@ -42,12 +44,19 @@ class ReadUnit:
         self._nodes = nodes
         self._constraint_errors = constraint_errors
         self._may_lag = may_lag
-        self._held = AsyncExitStack()
+        self._lent: tuple[ConnectionPool, Lent] | None = None
+        self._is_clean = True
         self._node: Node | None = None
         self._connection: Any = None
         self._wanted: Position | None = None
         self._as_primary = False
         self._began = 0.0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def rows(self, statement: Statement, **values: object) -> Sequence[asyncpg.Record]:
         """Every row of the result."""
@@ -65,8 +74,10 @@ class ReadUnit:
 
     async def close(self) -> None:
         """Give the connection back."""
-        self._connection = None
-        await self._held.aclose()
+        lent, self._lent, self._connection = self._lent, None, None
+        if lent is not None:
+            pool, connection = lent
+            await pool.take_back(connection, is_clean=self._is_clean)
 
     async def _run(self, method: str, statement: Statement, values: Mapping[str, object]) -> Any:
         arguments = statement.arguments(values)
@@ -93,7 +104,9 @@ class ReadUnit:
         request = consistency.get()
         is_placed = request is not None and statement.placed_sql is not None
         sql = statement.placed_sql if is_placed and statement.placed_sql else statement.sql
+        self._is_clean = False
         answer = await getattr(connection, method)(sql, *arguments)
+        self._is_clean = True
         if self._as_primary and self._node is not self._nodes.primary:
             raise OldPrimary
         if request is None or self._node is None:
@@ -121,10 +134,12 @@ class ReadUnit:
         if self._node is None:
             self._node = await self._choose()
         self._began, self._as_primary = time.monotonic(), self._node is self._nodes.primary
-        self._connection = await self._held.enter_async_context(self._node.pool.connection())
+        pool = self._node.pool
+        lent = await pool.lend()
+        self._lent, self._connection, self._is_clean = (pool, lent), lent.connection, True
         if self._as_primary:
             self._nodes.refuse_old_primary(self._node, self._connection)
-        READS.labels("primary" if self._as_primary else "replica").inc()
+        _counter("primary" if self._as_primary else "replica").inc()
         return self._connection
 
     async def _choose(self) -> Node:
@@ -222,6 +237,11 @@ class WriteUnit(ReadUnit):
         if is_asked and answer is not None:
             self._xid = answer[XID]
         return answer
+
+
+@lru_cache
+def _counter(role: str) -> Any:
+    return READS.labels(role)
 
 
 class _FellBehind(Exception):
