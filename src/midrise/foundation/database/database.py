@@ -21,7 +21,8 @@ from midrise.foundation.database.nodes import PRESENT_LSN, Node, Nodes
 from midrise.foundation.database.pool import PoolSettings
 from midrise.foundation.database.positions import NOWHERE, consistency
 from midrise.foundation.database.statements import Statement
-from midrise.foundation.database.units import AfterCommit, ReadUnit, WriteUnit
+from midrise.foundation.database.units import ReadUnit
+from midrise.foundation.database.write_units import AfterCommit, SingleWriteUnit, WriteUnit
 from midrise.foundation.errors import Unavailable
 
 Result = TypeVar("Result")
@@ -82,11 +83,33 @@ class Database:
             unit = WriteUnit(connection, self._constraint_errors)
             try:
                 yield unit
+                await unit.insert_waiting()
                 await self._mark(unit)
             except BaseException:
                 await _roll_back(transaction)
                 raise
             await self._commit(transaction)
+            await self._note_write(node, connection)
+        for call in unit.after:
+            await _run_after_commit(call)
+
+    @asynccontextmanager
+    async def write_single(self) -> AsyncIterator[WriteUnit]:
+        """A unit that writes with a single statement, its `conclude`, which commits by itself: one round trip
+        instead of three. It has no other statement, and makes nothing old that is cached.
+
+        Raises what `write` raises.
+        """
+        request = consistency.get()
+        if request is not None and request.writer is not None and self.nodes.replicas:
+            # What this caller writes has to be marked before the commit.
+            async with self.write() as tx:
+                yield tx
+            return
+        async with self.nodes.writing() as (node, connection):
+            unit = SingleWriteUnit(connection, self._constraint_errors)
+            yield unit
+            unit.require_over()
             await self._note_write(node, connection)
         for call in unit.after:
             await _run_after_commit(call)

@@ -35,9 +35,10 @@ class Statement:
     Parameters are `bindparam`s; literals in the statement keep the value they were built with.
     """
 
-    __slots__ = ("_fixed", "_names", "placed_sql", "sql", "xid_sql")
+    __slots__ = ("_fixed", "_names", "clause", "placed_sql", "sql", "xid_sql")
 
     def __init__(self, clause: ClauseElement) -> None:
+        self.clause = clause
         compiled = clause.compile(dialect=_DIALECT)
         self.sql = str(compiled)
         self.placed_sql = _placed(clause)

@@ -1,17 +1,16 @@
-"""Units of work: what a service verb opens, and what repositories run their statements on.
+"""Units of work that read: what a service verb opens, and what repositories run their statements on.
 
 Reading and writing are two types, so that a verb that only reads can't write: its unit has no way to, and its
 connections refuse (``default_transaction_read_only``).
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Self
 
 import asyncpg
-from sqlalchemy import select
 
 from midrise.foundation.database.errors import (
     CONNECTION_TROUBLE,
@@ -24,13 +23,9 @@ from midrise.foundation.database.errors import (
 from midrise.foundation.database.nodes import Node, Nodes
 from midrise.foundation.database.pool import ConnectionPool, Lent
 from midrise.foundation.database.positions import NOWHERE, Position, consistency
-from midrise.foundation.database.statements import FOUND, NEXT_XID, PLACE, XID, XMIN, Statement, current_xid
+from midrise.foundation.database.statements import FOUND, NEXT_XID, PLACE, XMIN, Statement
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.observability.metrics import READS
-
-_TRANSACTION_ID = Statement(select(current_xid()))
-
-AfterCommit = Callable[[], Awaitable[None]]
 
 
 class ReadUnit:
@@ -168,75 +163,6 @@ class ReadUnit:
         elif node is not None:
             node.distrust()
         self._node = await (self._choose() if self._as_primary else self._nodes.find_primary())
-
-
-class WriteUnit(ReadUnit):
-    """One transaction on the primary: all of it, or nothing."""
-
-    def __init__(self, connection: Any, constraint_errors: ConstraintErrors) -> None:
-        self._constraint_errors = constraint_errors
-        self._connection = connection
-        self._xid: int | None = None
-        self.after: list[AfterCommit] = []
-        self.marked: set[str] = set()
-
-    async def value(self, statement: Statement, **values: object) -> Any:
-        """The first column of the first row, or None."""
-        return await self._run("fetchval", statement, values)
-
-    async def execute(self, statement: Statement, **values: object) -> int:
-        """Run a change; the number of rows that it touched."""
-        if statement.xid_sql is not None and self._xid is None:
-            return 0 if await self.row(statement, **values) is None else 1
-        status: str = await self._run("execute", statement, values)
-        count = status.rpartition(" ")[2]
-        return int(count) if count.isdigit() else 0
-
-    async def transaction_id(self) -> int:
-        """The id that PostgreSQL knows this transaction by; it gets one now if it has written nothing yet."""
-        xid = self._xid if self._xid is not None else int(await self.value(_TRANSACTION_ID))
-        self._xid = xid
-        return xid
-
-    async def copy(self, table: str, *, columns: Sequence[str], records: Any) -> int:
-        """Load rows (tuples, in an iterable or an async iterable) by COPY; their number."""
-        try:
-            status: str = await self._connection.copy_records_to_table(
-                table, columns=columns, records=records, timeout=None
-            )
-        except (asyncpg.PostgresError, *CONNECTION_TROUBLE) as trouble:
-            raise told_or_raised(trouble, self._constraint_errors) from trouble
-        return int(status.rpartition(" ")[2])
-
-    def mark(self, *generations: str) -> None:
-        """Say what the change makes old: no cached answer of these generations outlives the commit.
-
-        Any time before the unit ends will do; a unit that is rolled back marks in vain, and harms nothing.
-        """
-        self.marked.update(generations)
-
-    def after_commit(self, call: AfterCommit) -> None:
-        """Have something done once the change is committed, and only then. Its failure is logged, not told."""
-        self.after.append(call)
-
-    @property
-    def connection(self) -> Any:
-        """The connection of the transaction, for the job queue that writes its own statements on it."""
-        return self._connection
-
-    async def close(self) -> None:
-        """The connection belongs to the transaction, which gives it back."""
-
-    async def _run(self, method: str, statement: Statement, values: Mapping[str, object]) -> Any:
-        is_asked = method == "fetchrow" and self._xid is None and statement.xid_sql is not None
-        sql = statement.xid_sql if is_asked and statement.xid_sql else statement.sql
-        try:
-            answer = await getattr(self._connection, method)(sql, *statement.arguments(values))
-        except (asyncpg.PostgresError, *CONNECTION_TROUBLE) as trouble:
-            raise told_or_raised(trouble, self._constraint_errors) from trouble
-        if is_asked and answer is not None:
-            self._xid = answer[XID]
-        return answer
 
 
 @lru_cache

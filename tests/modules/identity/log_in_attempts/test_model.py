@@ -71,6 +71,13 @@ def test_nor_where_the_owner_logs_in_all_the_time():
 
 
 @LIMITS
+def test_nobody_waits_where_nothing_is_suspicious(limit):
+    for kept in range(limit.unsuspicious):
+        for streak in range(min(limit.free, kept + 1)):
+            assert wait_seconds(Attempts([START] * kept, streak), limit, now=START) == 0
+
+
+@LIMITS
 def test_the_first_ones_do_not_wait(limit):
     door = Door(limit)
     for _ in range(limit.free):

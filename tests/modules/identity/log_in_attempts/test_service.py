@@ -178,6 +178,38 @@ async def test_one_address_that_tries_many_accounts_is_slowed_down(instances, wa
     assert (await log_in(other, "other@midrise.test", "wrong", headers=headers)).status_code == 401
 
 
+async def test_however_many_come_at_once_from_one_address(client, connection):
+    answers = await asyncio.gather(
+        *(log_in(client, f"{number}@midrise.test", "wrong password") for number in range(80))
+    )
+    judged = sum(answer.status_code == 401 for answer in answers)
+    assert 50 <= judged <= 55, "some more where all of it takes a second or longer"
+    assert await connection.fetchval("SELECT max(cardinality(made_at)) FROM log_in_attempts") == judged
+    elsewhere = "SELECT count(*) FROM log_in_attempts WHERE cardinality(made_at) = 1"
+    assert await connection.fetchval(elsewhere) == judged, "no account counts a guess that was refused"
+
+
+async def test_a_guess_that_others_overtake_at_its_address_counts_nowhere(client, first, connection):
+    for number in range(2):
+        assert (await log_in(client, f"{number}@midrise.test", "wrong password")).status_code == 401
+    of_address = "WHERE streak >= 2"
+    full = f"UPDATE log_in_attempts SET made_at = array_fill(now(), ARRAY[400]) {of_address}"
+    async with first(full) as waiting:
+        call = await waiting(log_in(client, "0@midrise.test", "wrong password"))
+    assert said(await call) == (429, "too_many_attempts")
+    counted = await connection.fetch("SELECT cardinality(made_at), streak FROM log_in_attempts ORDER BY 1")
+    assert counted == [(1, 1), (1, 1), (400, 2)]
+
+
+async def test_guesses_that_are_right_and_others_do_not_stand_in_each_others_way(client):
+    emails = [await register(client) for _ in range(4)]
+    answers = await asyncio.gather(
+        *(log_in(client, email, password) for email in emails for password in (PASSWORD, "wrong password") * 4)
+    )
+    assert {answer.status_code for answer in answers} <= {200, 401, 429}
+    assert sum(answer.status_code == 200 for answer in answers) == 16
+
+
 async def test_log_ins_that_succeed_slow_nobody_down(client):
     emails = [await register(client) for _ in range(6)]
     for _ in range(10):

@@ -10,15 +10,17 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     DateTime,
     Index,
+    Integer,
     LargeBinary,
     Table,
     and_,
     bindparam,
     delete,
     func,
-    literal,
+    literal_column,
     select,
     update,
 )
@@ -32,7 +34,7 @@ from midrise.foundation.database.idempotency.attempt import (
 )
 from midrise.foundation.database.metadata import metadata
 from midrise.foundation.database.statements import Statement
-from midrise.foundation.database.units import WriteUnit
+from midrise.foundation.database.write_units import WriteUnit
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.security.secrets import MasterSecret
 
@@ -57,7 +59,8 @@ idempotency_keys = Table(
     Index("ix_idempotency_keys_expires_at", "expires_at"),
 )
 
-_once = select(literal(1).label("one")).subquery()
+_ONE: ColumnElement[int] = literal_column("1", Integer).label("one")
+_once = select(_ONE).subquery()
 _CLAIM = Statement(
     select(
         func.pg_try_advisory_xact_lock(bindparam("lock", type_=BigInteger)).label("is_free"),
@@ -85,7 +88,7 @@ _KEEP = Statement(
             "expires_at": _new.excluded.expires_at,
         },
         where=idempotency_keys.c.expires_at <= func.now(),
-    )
+    ).returning(_ONE)
 )
 # Waits for a twin that holds the same id until that has ended. Gives no row where it was committed.
 _BEGIN = Statement(
@@ -96,13 +99,14 @@ _BEGIN = Statement(
             "expires_at": _new.excluded.expires_at,
         },
         where=idempotency_keys.c.expires_at <= func.now(),
-    ).returning(literal(1))
+    ).returning(_ONE)
 )
 _FIND = Statement(select(idempotency_keys.c.sealed_result).where(idempotency_keys.c.id == bindparam("id")))
 _END = Statement(
     update(idempotency_keys)
     .where(idempotency_keys.c.id == bindparam("record_id"))
     .values(sealed_result=bindparam("result"))
+    .returning(_ONE)
 )
 _PURGE = Statement(delete(idempotency_keys).where(idempotency_keys.c.expires_at <= func.now()))
 
@@ -134,23 +138,23 @@ class AttemptRecords:
         return Kept(self._opened(sealed, attempt, kind))
 
     async def keep(self, tx: WriteUnit, attempt: Attempt, result: Any) -> None:
-        """Store the result beside the change. Raises `IdempotencyInProgress` where a twin was faster.
+        """Store the result beside the change, as the last thing that its unit does.
 
-        That can be for a client's: the claim looks at the state before it has the lock, and a twin may have
-        ended between.
+        Raises `IdempotencyInProgress` where a twin was faster. That can be for a client's: the claim looks at
+        the state before it has the lock, and a twin may have ended between.
         """
         if attempt.of_gateway:
             if result is not None:
-                await tx.execute(_END, record_id=attempt.record_id, result=self._sealed(result, attempt))
+                await tx.conclude(_END, record_id=attempt.record_id, result=self._sealed(result, attempt))
             return
-        kept = await tx.execute(
+        kept = await tx.conclude(
             _KEEP,
             id=attempt.record_id,
             fingerprint=self._fingerprint(attempt, self._master),
             sealed_result=self._sealed(result, attempt),
             lifetime=LIFETIME,
         )
-        if kept == 0:
+        if kept is None:
             raise IdempotencyInProgress
 
     async def purge(self, tx: WriteUnit) -> int:

@@ -12,7 +12,6 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
-    insert,
     literal,
     select,
     tuple_,
@@ -20,15 +19,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from midrise.foundation.database import ReadUnit, Statement, WriteUnit
+from midrise.foundation.database import LateInsert, ReadUnit, Statement, WriteUnit
 from midrise.foundation.database.rows import fields_of, values_of
 from midrise.foundation.paging import Page, PageRequest, page_of
 from midrise.modules.audit.events.model import PERSONAL_FIELDS, AuditEvent, AuditEventFilter
 from midrise.modules.audit.tables import audit_events
 
-_INSERT = Statement(
-    insert(audit_events).values({column: bindparam(column.name) for column in audit_events.columns})
-)
+_INSERT = LateInsert.of_row(audit_events)
 _ERASE_ADDRESSES = Statement(
     update(audit_events)
     .where(audit_events.c.actor_id == bindparam("user_id"), audit_events.c.address != literal(""))
@@ -54,11 +51,13 @@ _ERASE_VALUES = Statement(
 class PostgresAuditEvents:
     """The table of audit events."""
 
-    async def add(self, tx: WriteUnit, event: AuditEvent) -> None:
-        await tx.execute(_INSERT, **values_of(event))
+    def add(self, tx: WriteUnit, event: AuditEvent) -> None:
+        """Have the event written before the commit: what it tells of has been refused by then, or is there."""
+        tx.later(_INSERT, **values_of(event))
 
     async def erase_person(self, tx: WriteUnit, user_id: UUID, *, resource: str) -> None:
         """Forget the person's addresses, and the values of what was personal in entries on the resource."""
+        await tx.insert_waiting()
         await tx.execute(_ERASE_ADDRESSES, user_id=user_id)
         await tx.execute(_ERASE_VALUES, of_resource=resource)
 

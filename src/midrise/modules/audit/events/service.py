@@ -34,7 +34,7 @@ class AuditTrail:
             changes=changes or {},
             api_key_id=actor.api_key_id,
         )
-        await self._events.add(tx, event)
+        self._events.add(tx, event)
 
     async def erase_person(self, tx: WriteUnit, user_id: UUID, *, resource: str) -> None:
         """Have the entries say no more of a person than the id: not from where they acted, nor what their name

@@ -2,7 +2,7 @@
 
 import ipaddress
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,6 +36,12 @@ class Limit:
     window: timedelta
     most: int
     is_reset_by_success: bool
+
+    @property
+    def unsuspicious(self) -> int:
+        """Where fewer attempts than that are kept, and fewer than ``free`` came since a right one, the next is
+        heard at once, whenever they were made: `wait_seconds` need not be asked."""
+        return self.most if self.is_reset_by_success else min(self.free, self.most)
 
 
 PASSWORDS_OF_ACCOUNT = Limit(
@@ -79,10 +85,9 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """A guess that is counted as wrong until it turns out right; ``places`` are what it is counted at."""
+    """A guess that is counted as wrong until it turns out right: the places it is counted at, and as when."""
 
-    made_at: datetime
-    places: tuple[bytes, ...]
+    made_at: Mapping[bytes, datetime]
 
 
 def recent(attempts: Attempts, limit: Limit, *, now: datetime) -> Attempts:

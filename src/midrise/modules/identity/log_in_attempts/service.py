@@ -1,6 +1,7 @@
 """Counts guesses before they are judged, so that however many come at once, none slips through."""
 
 import hmac
+from collections.abc import Sequence
 from contextlib import suppress
 from uuid import UUID
 
@@ -52,15 +53,13 @@ class LogInAttempts:
 
     async def succeed(self, tx: WriteUnit, guess: Guess) -> None:
         """The guess was right: whoever comes next need not wait."""
-        for place in guess.places:
-            await self._attempts.succeed(tx, place, made_at=guess.made_at)
+        self._attempts.succeed(tx, guess.made_at)
 
     async def give_back(self, guess: Guess) -> None:
         """The guess could not be judged, which is nobody's fault. If that can't be kept, it stays counted."""
         with suppress(Unavailable):
             async with self._database.write() as tx:
-                for place in guess.places:
-                    await self._attempts.give_back(tx, place, made_at=guess.made_at)
+                self._attempts.give_back(tx, guess.made_at)
 
     async def forget(self, tx: WriteUnit, *, email: str, user_id: UUID) -> None:
         """Let the owner in at once, whatever was tried before: after a reset of the password.
@@ -79,6 +78,17 @@ class LogInAttempts:
                 purged = await self._attempts.purge(tx, last_before=before, limit=_PURGED_AT_ONCE)
 
     async def _count(self, *places: tuple[Limit, bytes]) -> Guess:
+        """Where nothing is suspicious, one statement counts; what is, is looked at with all places locked."""
+        async with self._database.write_single() as tx:
+            made_at = await self._attempts.count_unsuspicious(tx, places)
+        if len(made_at) == len(places):
+            return Guess(made_at)
+        if made_at:
+            # Guesses came in between: the first places counted this one, and the next did not.
+            await self.give_back(Guess(made_at))
+        return await self._count_by_turns(places)
+
+    async def _count_by_turns(self, places: Sequence[tuple[Limit, bytes]]) -> Guess:
         """Every place is locked before any time is taken, in the order in which all lock: accounts first."""
         async with self._database.write() as tx:
             found = [(limit, place, *await self._attempts.lock(tx, place)) for limit, place in places]
@@ -91,7 +101,7 @@ class LogInAttempts:
                 await self._attempts.save(
                     tx, place, made_at=[*attempts.made_at, now], streak=attempts.streak + 1
                 )
-        return Guess(now, tuple(place for _, place in places))
+        return Guess({place: now for _, place in places})
 
     def _account(self, email: str) -> bytes:
         return self._place(PASSWORDS_OF_ACCOUNT, email_key(email))

@@ -5,17 +5,42 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import and_, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, exists, func, select, update
 
 from midrise.foundation.admission import SessionState
-from midrise.foundation.database import ReadUnit, Statement, WriteUnit
+from midrise.foundation.database import LateInsert, ReadUnit, Statement, WriteUnit
 from midrise.foundation.database.rows import values_of
 from midrise.foundation.security.signing_keys import KeyState
 from midrise.modules.identity.sessions.model import Session, StoredSession
-from midrise.modules.identity.tables import role_permissions, sessions, signing_keys, user_roles, users
+from midrise.modules.identity.tables import (
+    role_permissions,
+    second_factors,
+    sessions,
+    signing_keys,
+    user_roles,
+    users,
+)
+from midrise.modules.identity.users.model import Credentials
+from midrise.modules.identity.users.repository import HELD_CREDENTIALS
 
 _ALIVE = and_(sessions.c.revoked_at.is_(None), sessions.c.expires_at > func.now())
-_INSERT = Statement(insert(sessions).values({column: bindparam(column.name) for column in sessions.columns}))
+_INSERT = LateInsert.of_row(sessions)
+_HELD = HELD_CREDENTIALS.cte("held")
+# A factor is looked at once its user is held, when none comes or goes. Locking it finds its newest state: one
+# that was set up is seen to be on, also if it was switched on while this statement waited for the user.
+_FACTOR = (
+    select(second_factors.c.confirmed_at)
+    .where(second_factors.c.user_id == select(_HELD.c.id).scalar_subquery())
+    .with_for_update()
+    .cte("factor")
+)
+_MAY_START = Statement(
+    select(signing_keys.c.kid).where(
+        signing_keys.c.state == KeyState.CURRENT.value,
+        exists().select_from(_HELD),
+        ~exists().where(_FACTOR.c.confirmed_at.is_not(None)),
+    )
+)
 _LOCK = Statement(
     select(
         sessions,
@@ -93,8 +118,16 @@ _PURGE = Statement(
 class PostgresSessions:
     """The table of sessions."""
 
-    async def add(self, tx: WriteUnit, session: Session) -> None:
-        await tx.execute(_INSERT, **values_of(session))
+    def add(self, tx: WriteUnit, session: Session) -> None:
+        """Have the session added before the commit."""
+        tx.later(_INSERT, **values_of(session))
+
+    async def start(self, tx: WriteUnit, session: Session, *, proved: Credentials) -> str | None:
+        """Add the session by the last statement of the unit, with what else waits for that: if the credentials
+        are still the user's, and no second factor is on. The id of the key that signs, or None."""
+        self.add(tx, session)
+        row = await tx.conclude(_MAY_START, user_id=proved.user_id, password_hash=proved.password_hash)
+        return row["kid"] if row else None
 
     async def find_and_lock(self, tx: WriteUnit, session_id: UUID) -> StoredSession | None:
         """The session, which nobody else renews or ends until the transaction ends."""

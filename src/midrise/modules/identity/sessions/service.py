@@ -168,19 +168,20 @@ class Sessions:
 
     async def _count_code(self, right: RightPassword, code: str | None) -> Guess | None:
         """Count the code's guess where there is a second factor; it uses up none of the password's."""
-        user_id = right.credentials.user_id
-        if not await self._codes.is_needed(user_id):
+        if not right.credentials.has_second_factor:
             return None
         async with self._database.write() as tx:
             await self._passwords.succeed(tx, right)
         if code is None:
             raise OtpRequired
-        return await self._codes.count(user_id)
+        return await self._codes.count(right.credentials.user_id)
 
     async def _start(
         self, session: Session, right: RightPassword, *, code: str | None, guess: Guess | None, actor: Actor
     ) -> bool:
         """Start the session, unless the credentials have changed since they were verified."""
+        if guess is None and await self._start_at_once(session, right, actor=actor):
+            return True
         owner = actor.as_user(session.user_id)
         async with self._database.write() as tx:
             if not await self._users.hold_credentials(tx, right.credentials):
@@ -188,10 +189,20 @@ class Sessions:
             await self._codes.spend(tx, code, guess=guess, actor=owner)
             if guess is None:
                 await self._passwords.succeed(tx, right)
-            await self._sessions.add(tx, session)
+            self._sessions.add(tx, session)
             await self._signing_keys.follow(tx)
             await self._record(tx, session, SessionAction.STARTED, actor=actor)
         return True
+
+    async def _start_at_once(self, session: Session, right: RightPassword, *, actor: Actor) -> bool:
+        """Start the session in one statement; False where that needs a second factor, or can't be."""
+        async with self._database.write_single() as tx:
+            await self._passwords.succeed(tx, right)
+            await self._record(tx, session, SessionAction.STARTED, actor=actor)
+            kid = await self._sessions.start(tx, session, proved=right.credentials)
+        if kid is not None:
+            await self._signing_keys.sign_with(kid)
+        return kid is not None
 
     async def _end_reused(self, session: Session, *, actor: Actor) -> None:
         async with self._database.write() as tx:

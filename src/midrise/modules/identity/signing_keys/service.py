@@ -72,6 +72,11 @@ class SigningKeys:
         if await self._keys.find_current_kid(unit) != self.ring.keys.current_kid:
             self._put_in_force(await self._keys.list_usable(unit))
 
+    async def sign_with(self, kid: str) -> None:
+        """The same, where it is known already which key signs now."""
+        if kid != self.ring.keys.current_kid:
+            await self.load()
+
     async def refresh(self) -> None:
         """Load the keys again if that was not done in the last seconds: for what anybody can ask for."""
         if time.monotonic() - self._loaded_at > _FRESH_SECONDS and not self._loading.locked():

@@ -123,6 +123,8 @@ class Credentials:
     user_id: UUID
     password_hash: str = field(repr=False)
     is_active: bool
+    has_second_factor: bool = False
+    """Whether one was on when they were looked up."""
 
 
 def email_key(email: str) -> str:

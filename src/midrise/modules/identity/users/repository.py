@@ -26,7 +26,7 @@ from midrise.foundation.database.rows import fields_of, values_of
 from midrise.foundation.paging import Page, PageRequest, page_of
 from midrise.foundation.text import sort_key
 from midrise.modules.identity.roles.model import ADMINISTRATOR
-from midrise.modules.identity.tables import roles, user_roles, users
+from midrise.modules.identity.tables import roles, second_factors, user_roles, users
 from midrise.modules.identity.users.model import Credentials, Locale, User, UserFilter, email_key
 
 _ROLES = (
@@ -53,10 +53,13 @@ _INSERT = Statement(insert(users).values({column: bindparam(column.name) for col
 _BY_ID = Statement(select(*_SHOWN).where(users.c.id == bindparam("user_id")))
 # Locked so that references to the row (a log-in's session) need not wait.
 _LOCK = Statement(select(users.c.id).where(users.c.id == bindparam("user_id")).with_for_update(key_share=True))
+_HAS_SECOND_FACTOR = exists().where(
+    second_factors.c.user_id == users.c.id, second_factors.c.confirmed_at.is_not(None)
+)
 _CREDENTIALS = Statement(
-    select(users.c.id, users.c.password_hash, users.c.is_active).where(
-        users.c.email_key == bindparam("email_key")
-    )
+    select(
+        users.c.id, users.c.password_hash, users.c.is_active, _HAS_SECOND_FACTOR.label("has_second_factor")
+    ).where(users.c.email_key == bindparam("email_key"))
 )
 _UPDATE = Statement(
     update(users)
@@ -74,7 +77,9 @@ _HAS_CREDENTIALS = (
     users.c.password_hash == bindparam("password_hash"),
     users.c.is_active,
 )
-_HOLD_CREDENTIALS = Statement(select(users.c.id).where(*_HAS_CREDENTIALS).with_for_update(read=True))
+HELD_CREDENTIALS = select(users.c.id).where(*_HAS_CREDENTIALS).with_for_update(read=True)
+"""The user whose credentials these are (``user_id``, ``password_hash``), held until the transaction ends."""
+_HOLD_CREDENTIALS = Statement(HELD_CREDENTIALS)
 _REPLACE_HASH = Statement(
     update(users).where(*_HAS_CREDENTIALS).values(password_hash=bindparam("stronger_hash"))
 )
@@ -132,7 +137,9 @@ class PostgresUsers:
 
     async def find_credentials(self, unit: ReadUnit, email: str) -> Credentials | None:
         row = await unit.row(_CREDENTIALS, email_key=email_key(email))
-        return Credentials(row["id"], row["password_hash"], row["is_active"]) if row else None
+        if row is None:
+            return None
+        return Credentials(row["id"], row["password_hash"], row["is_active"], row["has_second_factor"])
 
     async def save(self, tx: WriteUnit, user: User) -> None:
         """Keep name and locale as they now are, as the next version."""
