@@ -82,13 +82,21 @@ class RingKeys:
         if len({key.kid for key in self.keys}) != len(self.keys):
             raise ValueError("two signing keys have the same id")
         self.current_kid = current[0].kid
-        self.current_header = token_header(current[0].kid)
-        self.current_jwk = _private_jwk(current[0])
+        self._current_segment = header_segment(current[0].kid)
+        self._current_key = Ed25519PrivateKey.from_private_bytes(current[0].private)
         self.verifying_jwks: Mapping[str, OKPKey] = {
             header_segment(key.kid): _public_jwk(key.public) for key in self.keys
         }
         self.kids: Mapping[str, str] = {header_segment(key.kid): key.kid for key in self.keys}
         self.jwks: Mapping[str, Any] = {"keys": [_published_jwk(key) for key in self.keys]}
+
+    def sign(self, payload: bytes) -> str:
+        """A compact token (RFC 7515, section 7.1) with that payload, signed by the current key.
+
+        Put together here: what the library checks each time of header and key is fixed for as long as the keys.
+        """
+        signed = f"{self._current_segment}.{_base64url(payload)}"
+        return f"{signed}.{_base64url(self._current_key.sign(signed.encode()))}"
 
 
 class KeyRing:
@@ -116,14 +124,9 @@ class KeyRing:
         return self.keys.jwks
 
 
-def token_header(kid: str) -> dict[str, str]:
-    """The header of every token that this service signs with the key: these members, in this order."""
-    return {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": kid}
-
-
 def header_segment(kid: str) -> str:
-    """That header as the first part of a compact token (RFC 7515, section 7.1)."""
-    text = json.dumps(token_header(kid), separators=(",", ":"))
+    """The first part of every compact token that is signed with the key: these members, in this order."""
+    text = json.dumps({"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": kid}, separators=(",", ":"))
     return _base64url(text.encode())
 
 
@@ -137,12 +140,6 @@ def find_kid(segment: str) -> str | None:
         return None
     kid = header.get("kid") if isinstance(header, dict) else None
     return kid if isinstance(kid, str) and header_segment(kid) == segment else None
-
-
-def _private_jwk(key: SigningKey) -> OKPKey:
-    return OKPKey.import_key(
-        {"kty": "OKP", "crv": "Ed25519", "x": _base64url(key.public), "d": _base64url(key.private)}
-    )
 
 
 def _public_jwk(public: bytes) -> OKPKey:

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from joserfc import jws, jwt
+from joserfc import jws
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jwa import JWSAlgModel
 from joserfc.jws import JWSRegistry
@@ -76,20 +76,17 @@ class AccessTokens:
     def issue(self, user_id: UUID, session_id: UUID) -> str:
         """A token for the session, signed by the current key. Raises `Unavailable` where none is loaded."""
         issued_at = int(clock.timestamp())
-        claims = {
-            "iss": self._settings.issuer,
-            "aud": self._settings.audience,
-            "sub": str(user_id),
-            "sid": str(session_id),
-            "jti": str(new_id()),
-            "iat": issued_at,
-            "nbf": issued_at,
-            "exp": issued_at + self._settings.lifetime_seconds,
-        }
-        keys = self._ring.keys
-        return jwt.encode(
-            dict(keys.current_header), claims, keys.current_jwk, registry=_ONE_ALGORITHM, default_type=None
+        claims = _Claims(
+            iss=self._settings.issuer,
+            aud=self._settings.audience,
+            sub=user_id,
+            sid=session_id,
+            jti=new_id(),
+            iat=issued_at,
+            nbf=issued_at,
+            exp=issued_at + self._settings.lifetime_seconds,
         )
+        return self._ring.keys.sign(msgspec.json.encode(claims))
 
     def verify(self, token: str) -> AccessClaims:
         """What the token says, if a key of the ring signed it and it is in force.
