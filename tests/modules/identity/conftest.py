@@ -87,14 +87,14 @@ def asked(monkeypatch):
             super().clear()
 
     asked = Asked()
-    connection = ConnectionPool.connection
+    lend = ConnectionPool.lend
 
-    def counted(pool):
+    async def counted(pool):
         if _OF_THE_TEST.get():
             asked.append(pool)
-        return connection(pool)
+        return await lend(pool)
 
-    monkeypatch.setattr(ConnectionPool, "connection", counted)
+    monkeypatch.setattr(ConnectionPool, "lend", counted)
     return asked
 
 
