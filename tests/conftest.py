@@ -22,6 +22,7 @@ from midrise.foundation.security.secrets import MasterSecret
 from midrise.settings import Settings, load
 from tests.documented import AnswerCheck
 from tests.servers import SOCKETS, emptying, make_database, test_servers
+from tests.serving import WholeAnswers
 
 PASSWORD = "three green boats at dawn"
 ADMIN_EMAIL = "admin@midrise.test"
@@ -165,12 +166,20 @@ async def customer(application: LivingApp, client: httpx.AsyncClient) -> AsyncIt
 
 
 def client_of(
-    app: LivingApp, *, token: str | None = None, address: str | None = "127.0.0.1"
+    app: LivingApp,
+    *,
+    token: str | None = None,
+    address: str | None = "127.0.0.1",
+    takes_whole_answers: bool = True,
 ) -> httpx.AsyncClient:
-    """A client at the address; without one it is the gateway, behind a Unix socket."""
+    """A client at the address; without one it is the gateway, behind a Unix socket.
+
+    ``takes_whole_answers`` is what Midrise's own server does, and others don't.
+    """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     peer = None if address is None else (address, 123)
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=peer)
+    served = WholeAnswers(app) if takes_whole_answers else app
+    transport = httpx.ASGITransport(app=served, raise_app_exceptions=False, client=peer)
     hooks = {"response": [AnswerCheck(app)]}
     return httpx.AsyncClient(transport=transport, base_url="http://test", headers=headers, event_hooks=hooks)
 

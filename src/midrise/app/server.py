@@ -12,6 +12,7 @@ from midrise.foundation.admission import (
     FallbackRateLimiter,
     KeysInForce,
     KnownCallers,
+    KnownTokens,
     LimitName,
     LocalRateLimiter,
     RateLimit,
@@ -27,17 +28,19 @@ from midrise.foundation.http.asgi import App
 from midrise.foundation.http.caching import CachePlans
 from midrise.foundation.http.error_pages import error_classes, error_handlers
 from midrise.foundation.http.framework import create_framework
+from midrise.foundation.http.kept_answer import KeptAnswer
 from midrise.foundation.http.lifespan import LivingApp
 from midrise.foundation.http.middleware.access_log import AccessLog
 from midrise.foundation.http.middleware.admission_gate import AdmissionGate
 from midrise.foundation.http.middleware.body_limit import BodyLimit
-from midrise.foundation.http.middleware.cached_answers import CachedAnswers, KeptAnswer
-from midrise.foundation.http.middleware.client_address import ClientAddress
+from midrise.foundation.http.middleware.cached_answers import CachedAnswers
+from midrise.foundation.http.middleware.client_address import ClientAddress, Proxies
 from midrise.foundation.http.middleware.consistency import ConsistencyHeaders, ConsistencyOfRequest
-from midrise.foundation.http.middleware.cors import Cors
+from midrise.foundation.http.middleware.cors import Cors, Origins
 from midrise.foundation.http.middleware.error_boundary import ErrorBoundary
 from midrise.foundation.http.middleware.head import HeadAnswers
 from midrise.foundation.http.middleware.idempotency import IdempotencyKeys
+from midrise.foundation.http.middleware.quick_answers import QuickAnswers
 from midrise.foundation.http.middleware.request_context import RequestContext
 from midrise.foundation.http.middleware.security_headers import SecurityHeaders
 from midrise.foundation.http.openapi import OpenApi
@@ -157,16 +160,14 @@ def _admission(settings: Settings, assembly: Assembly, cache: ValkeyCache) -> Ad
     (sessions,) = (part.session_source for part in assembly.built if part.session_source is not None)
     (keys,) = (part.key_source for part in assembly.built if part.key_source is not None)
     (api_keys,) = (part.api_key_source for part in assembly.built if part.api_key_source is not None)
+    callers = KnownCallers(sessions, cache, assembly.switch)
+    in_force = KeysInForce(keys, cache=cache, switch=assembly.switch)
     return Admission(
         tokens=assembly.house.access_tokens,
         sessions=sessions,
         api_keys=api_keys,
         limiter=FallbackRateLimiter(ValkeyRateLimiter(cache, shared), LocalRateLimiter(local)),
-        cached=CachedAdmission(
-            KnownCallers(sessions, cache, assembly.switch),
-            KeysInForce(keys, cache=cache, switch=assembly.switch),
-            assembly.switch,
-        ),
+        cached=CachedAdmission(callers, in_force, KnownTokens(callers, in_force), assembly.switch),
     )
 
 
@@ -185,18 +186,33 @@ def layers(
     """The middleware around the framework, innermost first."""
     app: App = IdempotencyKeys(framework)
     cache = assembly.cache if assembly is not None else None
+    reads = _answers(cache, assembly.switch) if assembly is not None and cache is not None else None
     app = ConsistencyOfRequest(app, generations=ValkeyGenerations(cache) if cache is not None else None)
-    if assembly is not None and assembly.cache is not None:
-        app = CachedAnswers(app, reads=_answers(assembly.cache, assembly.switch))
+    if reads is not None:
+        app = CachedAnswers(app, reads=reads)
     app = AdmissionGate(app, admission=admission, limits=LIMIT_OF_PATH, plans=plans)
     app = BodyLimit(app)
     app = HeadAnswers(app)
     app = ErrorBoundary(app)
-    if assembly is not None:
-        tokens = ConsistencyTokens(assembly.house.master.derive("consistency tokens"))
+    origins, proxies = Origins(settings.cors.origins), Proxies(settings.trusted.proxies)
+    tokens = ConsistencyTokens(assembly.house.master.derive("consistency tokens")) if assembly else None
+    if assembly is not None and tokens is not None:
         app = ConsistencyHeaders(app, tokens=tokens, nodes=assembly.house.database.nodes)
-    app = Cors(app, origins=settings.cors.origins)
+    app = Cors(app, origins=origins)
     app = SecurityHeaders(app)
-    app = AccessLog(app)
-    app = ClientAddress(app, trusted_networks=settings.trusted.proxies)
-    return RequestContext(app)
+    app = log = AccessLog(app)
+    app = ClientAddress(app, proxies=proxies)
+    app = RequestContext(app)
+    if assembly is None or tokens is None or admission is None or plans is None or reads is None:
+        return app
+    return QuickAnswers(
+        app,
+        plans=plans,
+        reads=reads,
+        admission=admission,
+        proxies=proxies,
+        origins=origins,
+        tokens=tokens,
+        nodes=assembly.house.database.nodes,
+        log=log,
+    )

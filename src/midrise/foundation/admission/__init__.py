@@ -10,6 +10,7 @@ from midrise.foundation.admission.admission import (
 )
 from midrise.foundation.admission.keys_in_force import KeysInForce, KeySource, UsableKeys
 from midrise.foundation.admission.known_callers import KnownCallers
+from midrise.foundation.admission.known_tokens import KnownTokens
 from midrise.foundation.admission.limits import LimitName, RateLimit, RateLimits, RateVerdict
 from midrise.foundation.admission.programs import ApiKeySource, ApiKeyState, program
 from midrise.foundation.admission.rate_limit import (
@@ -32,6 +33,7 @@ __all__ = [
     "KeySource",
     "KeysInForce",
     "KnownCallers",
+    "KnownTokens",
     "LimitName",
     "LocalRateLimiter",
     "OverLimit",

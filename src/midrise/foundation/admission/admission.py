@@ -18,9 +18,10 @@ import msgspec
 
 from midrise.foundation.admission.keys_in_force import KeysInForce
 from midrise.foundation.admission.known_callers import KnownCallers
+from midrise.foundation.admission.known_tokens import RECORDS_OF_TOKEN, KnownToken, KnownTokens
 from midrise.foundation.admission.limits import LimitName, RateVerdict, address_key, api_key_key, user_key
 from midrise.foundation.admission.programs import ApiKeySource
-from midrise.foundation.admission.rate_limit import RateLimiter
+from midrise.foundation.admission.rate_limit import Held, RateLimiter
 from midrise.foundation.admission.session import Caller, SessionSource
 from midrise.foundation.cache.generations import Seen, read_record, record_key
 from midrise.foundation.cache.reads import Glance, Prefixes, glance_of
@@ -101,14 +102,21 @@ class Admission:
         claims, rejection = self._identify(token)
         kid = self._kid(token, claims)
         prefix = self._cached.switch.prefix if self._cached is not None else None
-        keys: Sequence[str] = ()
-        if prefix is not None:
-            keys = [record_key(prefix, name) for name in self._names(claims, kid, generations)]
-        rate, seen = await self._spend(limit, _caller_key(limit, claims, address), keys)
+        known = self._find_known(claims, prefix)
+        keys = self._keys(prefix, claims, kid, known=known, generations=generations)
+        rate, held = await self._spend(limit, _caller_key(limit, claims, address), keys)
         if self._cached is None or self._cached.switch.prefix != prefix:
-            seen = ()
+            held = ()
+        if known is not None and known.stands(held):
+            asked = _read_records(keys[len(known.keys) :], held[len(known.keys) :])
+            return Admitted(
+                caller=known.caller, rate=rate, glance=glance_of(prefix, asked), writes=known.writes
+            )
+        seen = _read_records(keys, held)
+        of_key: Sequence[Seen] = ()
         if kid is not None and self._cached is not None:
-            key_glance, seen = glance_of(prefix, seen[:1]), seen[1:]
+            of_key, seen = seen[:1], seen[1:]
+            key_glance = glance_of(prefix, of_key)
             if claims is None and await self._cached.keys.learns(kid, key_glance):
                 claims, rejection = self._identify(token)
                 seen = ()
@@ -124,8 +132,22 @@ class Admission:
         caller = await self._find_caller(claims, prefix, own)
         if caller is None:
             return Admitted(rejection=Unauthenticated(), rate=rate)
+        self._learn(claims, prefix, [*of_key, *own], held)
         writes = own[2] if own else None
         return Admitted(caller=caller, rate=rate, glance=glance_of(prefix, asked), writes=writes)
+
+    def _find_known(self, claims: Claims | None, prefix: str | None) -> KnownToken | None:
+        if self._cached is None or prefix is None or not isinstance(claims, AccessClaims):
+            return None
+        return self._cached.tokens.find(claims, prefix)
+
+    def _learn(
+        self, claims: Claims, prefix: str | None, seen: Sequence[Seen], held: Sequence[bytes | None]
+    ) -> None:
+        if self._cached is None or prefix is None or not isinstance(claims, AccessClaims):
+            return
+        if len(seen) == RECORDS_OF_TOKEN:
+            self._cached.tokens.learn(claims, prefix, seen, held[:RECORDS_OF_TOKEN])
 
     def _kid(self, token: str | None, claims: Claims | None) -> str | None:
         """The signing key that the token names; None for what is no token."""
@@ -133,17 +155,38 @@ class Admission:
             return claims.kid
         return self._tokens.find_unknown_kid(token) if token is not None and claims is None else None
 
-    def _names(self, claims: Claims | None, kid: str | None, generations: Sequence[str]) -> Sequence[str]:
+    def _keys(
+        self,
+        prefix: str | None,
+        claims: Claims | None,
+        kid: str | None,
+        *,
+        known: KnownToken | None,
+        generations: Sequence[str],
+    ) -> Sequence[str]:
+        """Where the records are kept that are asked for: those of the caller, and those of the answer."""
+        if prefix is None:
+            return ()
+        asked: Sequence[str] = generations
+        if claims is not None:
+            user_id = text_of(claims.user_id)
+            asked = [name.replace(CALLER, user_id) for name in generations]
+        elif CALLER in " ".join(generations):
+            # What depends on the caller is nothing that a visitor is shown.
+            asked = ()
+        asked_keys = [record_key(prefix, name) for name in asked]
+        if known is not None:
+            return [*known.keys, *asked_keys]
+        return [*(record_key(prefix, name) for name in self._own_names(claims, kid)), *asked_keys]
+
+    def _own_names(self, claims: Claims | None, kid: str | None) -> Sequence[str]:
         of_keys = [self._cached.keys.generation] if kid is not None and self._cached is not None else []
         if claims is None:
-            # What depends on the caller is nothing that a visitor is shown.
-            return of_keys if any(CALLER in name for name in generations) else [*of_keys, *generations]
-        user_id = text_of(claims.user_id)
+            return of_keys
         return [
             *of_keys,
             *self._sessions.generations(claims.user_id),
             writes_generation(_writer_id(claims)),
-            *(name.replace(CALLER, user_id) for name in generations),
         ]
 
     async def _find_caller(self, claims: Claims, prefix: str | None, own: Sequence[Seen]) -> Caller | None:
@@ -188,17 +231,11 @@ class Admission:
 
     async def _spend(
         self, limit: LimitName, caller_key: str, keys: Sequence[str]
-    ) -> tuple[RateVerdict | None, Sequence[Seen]]:
+    ) -> tuple[RateVerdict | None, Held]:
         verdict, held = await self._limiter.spend_and_read(limit, caller_key, records=keys, reads=())
         if verdict is not None and not verdict.allowed:
             raise OverLimit(verdict, caller_key)
-        if not held:
-            return verdict, ()
-        try:
-            return verdict, [read_record(key, record) for key, record in zip(keys, held, strict=True)]
-        except ValueError:
-            # Somebody else wrote there: nothing of it is believed.
-            return verdict, ()
+        return verdict, held
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +244,16 @@ class CachedAdmission:
 
     callers: KnownCallers
     keys: KeysInForce
+    tokens: KnownTokens
     switch: Prefixes
+
+
+def _read_records(keys: Sequence[str], held: Held) -> Sequence[Seen]:
+    try:
+        return [read_record(key, record) for key, record in zip(keys, held, strict=bool(held))]
+    except ValueError:
+        # Somebody else wrote there: nothing of it is believed.
+        return ()
 
 
 def writes_generation(caller_id: UUID) -> str:

@@ -60,6 +60,19 @@ class KeysInForce:
         self._looked_at = 0.0
         self._looked_under: bytes | None = b""
 
+    @property
+    def ring(self) -> RingKeys:
+        """What verifies in this process."""
+        return self._source.ring.keys
+
+    def are_in_force_near(self, kid: str, glance: Glance) -> bool:
+        """Whether this process remembers under that generation that the key verifies, and the ring is in step
+        with that."""
+        usable = self._reads.find_near(_CALL, glance)
+        if usable is None or self._in_step is None or self._in_step[0] is not usable:
+            return False
+        return self._in_step[1] is self.ring and kid in usable.kids
+
     async def are_in_force(self, kid: str, glance: Glance) -> bool:
         """Whether that key, which the ring holds, verifies. Raises `Unavailable` where that can't be known."""
         usable = self._reads.find_near(_CALL, glance)

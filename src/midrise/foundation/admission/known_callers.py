@@ -42,7 +42,7 @@ class KnownCallers:
         self, session_id: UUID, user_id: UUID, *, prefix: str, user: Seen, roles: Seen
     ) -> Caller | None:
         """The caller, or None where the session has ended. Raises `Unavailable` where that can't be known."""
-        call = f"{text_of(user_id)}/{text_of(session_id)}"
+        call = _session_call(session_id, user_id)
         glance = Glance(prefix, (user,))
         state = self._sessions.find_near(call, glance)
         if state is None:
@@ -53,6 +53,19 @@ class KnownCallers:
             return None
         permissions = await self._permissions(state.roles, Glance(prefix, (roles,)))
         return Caller(user_id, session_id, state.roles, permissions)
+
+    def find_near(
+        self, session_id: UUID, user_id: UUID, *, user: Glance, roles: Glance
+    ) -> tuple[Caller, float] | None:
+        """The caller, and when the session expires in seconds since 1970, where this process remembers all of
+        that under these generations."""
+        state = self._sessions.find_near(_session_call(session_id, user_id), user)
+        if state is None or not state.stands:
+            return None
+        permissions = self._combined.get((roles.values[0], state.roles))
+        if permissions is None:
+            return None
+        return Caller(user_id, session_id, state.roles, permissions), state.expires_at
 
     async def find_program(
         self, claims: ApiKeyClaims, source: ApiKeySource, *, prefix: str, user: Seen, roles: Seen
@@ -88,3 +101,7 @@ class KnownCallers:
                 self._combined.clear()
             self._combined[glance.values[0], names] = permissions
         return permissions
+
+
+def _session_call(session_id: UUID, user_id: UUID) -> str:
+    return f"{text_of(user_id)}/{text_of(session_id)}"

@@ -111,7 +111,7 @@ class CachePlans:
             return PlannedCall(plan, plan.cached.generations, _target(path, query))
         head, _, last = path.rpartition("/")
         plan = self._with_parameter.get(head)
-        if plan is None or (plan.is_id and _UUID.fullmatch(last) is None):
+        if plan is None or not last or (plan.is_id and _UUID.fullmatch(last) is None):
             return None
         names = tuple(name.replace(f"{{{plan.parameter}}}", last) for name in plan.cached.generations)
         return PlannedCall(plan, names, _target(path, query))

@@ -11,6 +11,9 @@ from midrise.foundation.versions import Expected
 
 Shown = TypeVar("Shown")
 
+LONGEST_IF_NONE_MATCH = 1000
+"""Characters; a longer one is refused."""
+
 IfMatch = Annotated[
     str | None,
     HeaderParameter(
@@ -20,7 +23,9 @@ IfMatch = Annotated[
 IfNoneMatch = Annotated[
     str | None,
     HeaderParameter(
-        name="If-None-Match", max_length=1000, description="The ETag that is known; the same is 304"
+        name="If-None-Match",
+        max_length=LONGEST_IF_NONE_MATCH,
+        description="The ETag that is known; the same is 304",
     ),
 ]
 
@@ -51,6 +56,8 @@ def is_known(if_none_match: str | None, tag: str) -> bool:
     """Whether the client has the state that the tag (without quotes) stands for."""
     if if_none_match is None:
         return False
+    if if_none_match == quoted(tag):
+        return True
     known = _tags(if_none_match)
     return tag in known or "*" in known
 

@@ -8,20 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
-import structlog
 import uvicorn
 import uvloop
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from midrise.foundation.errors import Malformed
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
-from midrise.foundation.http.problems import PROBLEM_JSON, problem_of
-from midrise.foundation.ids import new_id
-from midrise.foundation.localization import Language
+from midrise.foundation.http.protocol import Protocol
 from midrise.foundation.observability import metrics
-
-log = structlog.get_logger()
 
 # nginx keeps connections to us for 60 s: we keep them longer, so that it is never we who close one that
 # nginx is about to send a request on.
@@ -87,23 +79,6 @@ async def work(run: Callable[[asyncio.Event], Awaitable[None]], *, beside: Insid
         await run(stopping)
 
 
-class _Protocol(HttpToolsProtocol):
-    """uvicorn's own refusal of what is no HTTP, in the one error format."""
-
-    def send_400_response(self, msg: str) -> None:
-        request_id = new_id().hex
-        log.info("request.unreadable", reason=msg, request_id=request_id)
-        problem = problem_of(Malformed(), path="/", request_id=request_id, language=Language.ENGLISH)
-        body = msgspec.json.encode(problem)
-        head = (
-            "HTTP/1.1 400 Bad Request\r\n"
-            f"content-type: {PROBLEM_JSON}\r\ncontent-length: {len(body)}\r\n"
-            f"x-request-id: {request_id}\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode("ascii") + body)
-        self.transport.close()
-
-
 class _Server(uvicorn.Server):
     """uvicorn without its own handling of signals, which ends the process by the signal in the end."""
 
@@ -119,7 +94,7 @@ def _config(app: App, listener: Listener, *, lifespan: Any) -> uvicorn.Config:
         host=listener.host,
         port=listener.port,
         loop="none",  # the one it is run on: see run()
-        http=_Protocol,
+        http=Protocol,
         interface="asgi3",  # its own guess takes a method for an app of ASGI 2
         ws="none",
         lifespan=lifespan,

@@ -45,7 +45,7 @@ class TokenSettings:
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
     """What a verified token says: whose it is, of which session, when it ends (seconds since 1970), and the
-    id of the key that signed it."""
+    id of the key that signed it. ``digest`` stands for the token where it is remembered."""
 
     user_id: UUID
     session_id: UUID
@@ -53,6 +53,7 @@ class AccessClaims:
     issued_at: int
     expires_at: int
     kid: str
+    digest: bytes
 
 
 class AccessTokens:
@@ -99,7 +100,7 @@ class AccessTokens:
         digest = hashlib.sha256(token.encode("ascii")).digest()
         claims = self._recall(digest)
         if claims is None:
-            claims = self._check(token)
+            claims = self._check(token, digest)
             self._remember(digest, claims)
         if claims.expires_at + self._settings.leeway_seconds <= clock.timestamp():
             raise Unauthenticated
@@ -125,7 +126,7 @@ class AccessTokens:
         if len(self._remembered) > self._settings.most_remembered:
             self._remembered.popitem(last=False)
 
-    def _check(self, token: str) -> AccessClaims:
+    def _check(self, token: str, digest: bytes) -> AccessClaims:
         header, _, rest = token.partition(".")
         key = self._ring.keys.verifying_jwks.get(header)
         if key is None or rest.count(".") != 1:
@@ -143,6 +144,7 @@ class AccessTokens:
             issued_at=claims.iat,
             expires_at=claims.exp,
             kid=self._ring.keys.kids[header],
+            digest=digest,
         )
 
     def _refuse_wrong_claims(self, claims: "_Claims") -> None:

@@ -3,7 +3,7 @@
 import pytest
 from tests.foundation.http.middleware.asgi_calls import answer_ok, call
 
-from midrise.foundation.http.middleware.client_address import GATEWAY_REQUEST, ClientAddress
+from midrise.foundation.http.middleware.client_address import GATEWAY_REQUEST, ClientAddress, Proxies
 
 pytestmark = pytest.mark.anyio
 
@@ -13,7 +13,7 @@ PROXIES = ["10.0.0.0/8", "192.0.2.1", "2001:db8:1::/48"]
 async def address(*forwarded: str, peer: str | None, trusted=PROXIES) -> str:
     headers = [(b"x-forwarded-for", value.encode("latin-1")) for value in forwarded]
     client = (peer, 4711) if peer is not None else None
-    called = await call(ClientAddress(answer_ok, trusted_networks=trusted), headers=headers, client=client)
+    called = await call(ClientAddress(answer_ok, proxies=Proxies(trusted)), headers=headers, client=client)
     return called.scope["client"][0]
 
 
@@ -64,7 +64,7 @@ async def test_what_is_no_address_ends_the_chain(garbage):
 async def test_only_a_gateway_can_number_requests(peer, is_believed):
     headers = [(b"accept", b"*/*"), (GATEWAY_REQUEST, b"f" * 32), (GATEWAY_REQUEST, b"e" * 32)]
     client = (peer, 4711) if peer else None
-    called = await call(ClientAddress(answer_ok, trusted_networks=PROXIES), headers=headers, client=client)
+    called = await call(ClientAddress(answer_ok, proxies=Proxies(PROXIES)), headers=headers, client=client)
     assert called.scope["headers"] == (headers if is_believed else headers[:1])
 
 

@@ -3,7 +3,7 @@
 import pytest
 from tests.foundation.http.middleware.asgi_calls import answer_ok, call
 
-from midrise.foundation.http.middleware.cors import Cors
+from midrise.foundation.http.middleware.cors import Cors, Origins
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,7 @@ STRANGERS = [
 
 
 async def ask(*headers: tuple[bytes, bytes], method: str = "GET", app=answer_ok):
-    return await call(Cors(app, origins=["https://shop.example"]), method=method, headers=headers)
+    return await call(Cors(app, origins=Origins(["https://shop.example"])), method=method, headers=headers)
 
 
 async def test_an_origin_of_the_setting_may_read_the_answer():

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from midrise.foundation.actor import Actor
 from midrise.foundation.http.answer_head import answer_head
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
 from midrise.foundation.ids import text_of
@@ -13,7 +14,8 @@ from midrise.foundation.observability.metrics import REQUEST_SECONDS, REQUESTS_I
 
 log = structlog.get_logger("access")
 
-_GONE = 499
+GONE = 499
+"""The status of a request whose client did not wait for the answer."""
 
 
 class AccessLog:
@@ -24,40 +26,49 @@ class AccessLog:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self._in_progress = 0
+        self.in_progress = 0
         # Asked when somebody reads it, which is less often than it changes.
-        REQUESTS_IN_PROGRESS.set_function(lambda: self._in_progress)
+        REQUESTS_IN_PROGRESS.set_function(lambda: self.in_progress)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = perf_counter()
-        self._in_progress += 1
+        started: float = scope["state"].get("started") or perf_counter()
+        self.in_progress += 1
         try:
             await self._app(scope, receive, send)
         finally:
-            self._in_progress -= 1
-            _note(scope, answer_head(scope).status or _GONE, perf_counter() - started)
+            self.in_progress -= 1
+            state = scope["state"]
+            note_request(
+                # Set where it is not what the framework sees: a HEAD is answered as a GET.
+                method=str(state.get("method") or scope.get("method")),
+                # Litestar sets it when it has found the route; a path without one stays out of the metrics.
+                route=scope.get("path_template") or "-",
+                status=answer_head(scope).status or GONE,
+                seconds=perf_counter() - started,
+                actor=state.get("actor"),
+                address=scope["client"][0],
+            )
 
 
-@lru_cache(maxsize=4096)
-def _timer(method: str, route: str, status: int) -> Any:
-    # Looking a child up by its labels costs more than what it then does.
-    return REQUEST_SECONDS.labels(method, route, str(status))
-
-
-def _note(scope: Scope, status: int, seconds: float) -> None:
-    state: dict[str, Any] = scope["state"]
-    # Litestar sets the template when it has found the route; a path without one stays out of the metrics.
-    route = scope.get("path_template") or "-"
-    method = str(scope["state"].get("method") or scope.get("method"))
+def note_request(
+    *, method: str, route: str, status: int, seconds: float, actor: Actor | None, address: str
+) -> None:
+    """Write the line, and count the request."""
     _timer(method, route, status).observe(seconds)
-    actor = state.get("actor")
+    of_program = {"api_key": str(actor.api_key_id)} if actor is not None and actor.api_key_id else {}
     log.info(
         "request",
         method=method,
         route=route,
         status=status,
         duration_ms=round(seconds * 1000, 2),
-        caller=text_of(actor.user_id) if actor and actor.user_id else None,
-        address=scope["client"][0],
-        **({"api_key": str(actor.api_key_id)} if actor and actor.api_key_id else {}),
+        caller=text_of(actor.user_id) if actor is not None and actor.user_id else None,
+        address=address,
+        **of_program,
     )
+
+
+@lru_cache(maxsize=4096)
+def _timer(method: str, route: str, status: int) -> Any:
+    # Looking a child up by its labels costs more than what it then does.
+    return REQUEST_SECONDS.labels(method, route, str(status))

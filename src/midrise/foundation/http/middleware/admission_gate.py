@@ -7,7 +7,7 @@ from litestar.utils import normalize_path
 
 from midrise.foundation.actor import Actor
 from midrise.foundation.admission import Admission, Admitted, LimitName, OverLimit, RateVerdict
-from midrise.foundation.http.answer_head import answer_head
+from midrise.foundation.http.answer_head import Header, answer_head
 from midrise.foundation.http.asgi import App, Receive, Scope, Send, header_of
 from midrise.foundation.http.caching import CachePlans, PlannedCall
 from midrise.foundation.http.middleware.error_boundary import send_problem
@@ -42,13 +42,13 @@ class AdmissionGate:
         # As the framework will read it: `//v1/auth//login` must not be another call than the one it is.
         scope["path"] = path = normalize_path(scope["path"])
         if self._admission is None or not path.startswith(_LIMITED_PREFIX):
-            scope["state"]["actor"] = _actor(scope, Admitted())
+            scope["state"]["actor"] = _actor_of(scope, Admitted())
             await self._app(scope, receive, send)
             return
         planned = self._planned(scope, path)
         try:
-            admitted = await self._admission.admit(
-                token=_bearer_token(scope),
+            admitted = asked_before(scope) or await self._admission.admit(
+                token=bearer_token(header_of(scope, b"authorization")),
                 address=scope["client"][0],
                 limit=self._limits.get(path, LimitName.DEFAULT),
                 generations=planned.generations if planned else (),
@@ -58,7 +58,7 @@ class AdmissionGate:
             _tell(scope, refused.verdict)
             await send_problem(refused, scope, send)
             return
-        scope["state"]["actor"] = _actor(scope, admitted)
+        scope["state"]["actor"] = _actor_of(scope, admitted)
         scope["state"]["rejection"] = admitted.rejection
         scope["state"]["planned"], scope["state"]["glance"] = planned, admitted.glance
         scope["state"]["writes"] = admitted.writes
@@ -71,10 +71,27 @@ class AdmissionGate:
         return self._plans.find(path, scope["query_string"])
 
 
-def _actor(scope: Scope, admitted: Admitted) -> Actor:
+def asked_before(scope: Scope) -> Admitted | None:
+    """The verdict on a request that was asked for already; raises the refusal. See `QuickAnswers`."""
+    verdict: Admitted | Exception | None = scope["state"].get("admission")
+    if isinstance(verdict, Exception):
+        raise verdict
+    return verdict
+
+
+def _actor_of(scope: Scope, admitted: Admitted) -> Actor:
+    return actor_of(
+        admitted,
+        address=scope["client"][0],
+        request_id=scope["state"]["request_id"],
+        user_agent=header_of(scope, b"user-agent"),
+    )
+
+
+def actor_of(admitted: Admitted, *, address: str, request_id: str, user_agent: str) -> Actor:
+    """The one behind a request that was let in."""
     caller = admitted.caller
-    address, request_id = scope["client"][0], scope["state"]["request_id"]
-    user_agent = header_of(scope, b"user-agent")[:_LONGEST_USER_AGENT].replace("\0", "")
+    user_agent = user_agent[:_LONGEST_USER_AGENT].replace("\0", "")
     if caller is None:
         return Actor(address, request_id, user_agent)
     return Actor(
@@ -89,9 +106,8 @@ def _actor(scope: Scope, admitted: Admitted) -> Actor:
     )
 
 
-def _bearer_token(scope: Scope) -> str | None:
+def bearer_token(header: str) -> str | None:
     """The token of `Authorization: Bearer …`; an empty text for a header that is something else."""
-    header = header_of(scope, b"authorization")
     if not header:
         return None
     scheme, _, token = header.partition(" ")
@@ -104,9 +120,12 @@ def _policy(limit: LimitName, quota: int, window_seconds: int) -> bytes:
 
 
 def _tell(scope: Scope, rate: RateVerdict | None) -> None:
-    """The headers of draft-ietf-httpapi-ratelimit-headers-10."""
-    if rate is None:
-        return
+    if rate is not None:
+        answer_head(scope).headers += rate_headers(rate)
+
+
+def rate_headers(rate: RateVerdict) -> tuple[Header, Header]:
+    """Those of draft-ietf-httpapi-ratelimit-headers-10."""
     policy = _policy(rate.limit, rate.quota, rate.window_seconds)
     state = f'"{rate.limit.value}";r={rate.remaining};t={rate.reset_seconds}'.encode()
-    answer_head(scope).headers += [(b"ratelimit-policy", policy), (b"ratelimit", state)]
+    return (b"ratelimit-policy", policy), (b"ratelimit", state)

@@ -4,35 +4,22 @@ import hashlib
 from functools import lru_cache
 from typing import Any
 
-import msgspec
-
 from midrise.foundation.actor import Actor
 from midrise.foundation.cache.reads import CachedReads, Glance, Reading
-from midrise.foundation.database.positions import Consistency, Position
+from midrise.foundation.database.positions import Consistency
 from midrise.foundation.errors import Fault, FaultCode, InvalidParameters, NotFound
 from midrise.foundation.http.access import check_caller
 from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send
 from midrise.foundation.http.caching import PlannedCall
-from midrise.foundation.http.etags import is_known
+from midrise.foundation.http.etags import LONGEST_IF_NONE_MATCH, is_known
+from midrise.foundation.http.kept_answer import KeptAnswer
 from midrise.foundation.observability.metrics import CACHE_ANSWERS
 
 _KEPT_HEADERS = frozenset({b"content-type", b"cache-control", b"etag", b"link"})
-_NOT_MODIFIED_HEADERS = frozenset({b"cache-control", b"etag"})
-_LONGEST_IF_NONE_MATCH = 1000
 _TAG_BYTES = 12
 
-
-class KeptAnswer(msgspec.Struct, frozen=True):
-    """An answer without what is made for each request. ``missing`` is the noun of one that says not found.
-
-    ``place`` is how far the database had come when it was read.
-    """
-
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    body: bytes = b""
-    tag: str = ""
-    missing: str | None = None
-    place: tuple[int, int, int] | None = None
+HIT = "hit"
+"""The outcome of an answer that this process remembered."""
 
 
 class CachedAnswers:
@@ -58,12 +45,12 @@ class CachedAnswers:
         if glance is not None:
             answer = self._reads.find_near(planned.key(scope["state"]["actor"]), glance)
             if answer is not None:
-                _counter(planned.plan.template, "hit").inc()
+                count_answer(planned.plan.template, HIT)
                 await _send(answer, scope, send, known=known)
                 return
         making = _Making(self._app, scope if known is None else _without_if_none_match(scope), receive)
         answer, outcome = await self._find(planned, glance, making)
-        _counter(planned.plan.template, outcome).inc()
+        count_answer(planned.plan.template, outcome)
         if answer is None:
             # What was made is shown to this caller alone: an error, or what may not be remembered.
             answer = making.kept()
@@ -94,6 +81,11 @@ class CachedAnswers:
             return answer, "joined"
         await making.make()
         return None, "miss"
+
+
+def count_answer(template: str, outcome: str) -> None:
+    """Count an answer that may be remembered, by where it came from."""
+    _counter(template, outcome).inc()
 
 
 @lru_cache(maxsize=1024)
@@ -171,8 +163,8 @@ def _find_if_none_match(scope: Scope) -> str | None:
     """What the client knows. Raises `InvalidParameters` for what is too long to be compared."""
     for name, value in scope["headers"]:
         if name == b"if-none-match":
-            if len(value) > _LONGEST_IF_NONE_MATCH:
-                limit = {"limit": _LONGEST_IF_NONE_MATCH}
+            if len(value) > LONGEST_IF_NONE_MATCH:
+                limit = {"limit": LONGEST_IF_NONE_MATCH}
                 raise InvalidParameters([Fault(FaultCode.TOO_LONG, header="If-None-Match", arguments=limit)])
             return str(value, "latin-1")
     return None
@@ -185,13 +177,13 @@ def _without_if_none_match(scope: Scope) -> Scope:
 
 async def _send(answer: KeptAnswer, scope: Scope, send: Send, *, known: str | None) -> None:
     request: Consistency | None = scope["state"].get("consistency")
-    if request is not None and answer.place is not None:
-        request.note_shown(Position(*answer.place))
+    if request is not None and answer.position is not None:
+        request.note_shown(answer.position)
     if answer.missing is not None:
         raise NotFound(answer.missing)
     headers: Any = answer.headers
     if known is not None and is_known(known, answer.tag):
-        headers = [header for header in headers if header[0] in _NOT_MODIFIED_HEADERS]
+        headers = list(answer.unchanged_headers)
         await send({"type": "http.response.start", "status": 304, "headers": headers})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
         return

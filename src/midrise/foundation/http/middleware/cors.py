@@ -1,9 +1,10 @@
 """Cross-origin requests (the Fetch standard, section 3.2), for the origins of the setting and no others."""
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 
-from midrise.foundation.http.answer_head import answer_head
+from midrise.foundation.http.answer_head import Header, answer_head
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
+from midrise.foundation.http.protocol import lines_of
 
 _ALLOWED_HEADERS = (
     b"Authorization, Content-Type, If-Match, If-None-Match, Idempotency-Key, Consistency-Token, X-Request-ID, "
@@ -15,15 +16,36 @@ _EXPOSED_HEADERS = (
 )
 _ALLOWED_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 _PREFLIGHT_SECONDS = b"7200"
-_VARY = (b"vary", b"Origin")
+_FOR_NOBODY = ((b"vary", b"Origin"),)
+_LINES_FOR_NOBODY = lines_of(_FOR_NOBODY)
+
+
+class Origins:
+    """The sites whose scripts may read answers."""
+
+    def __init__(self, origins: Iterable[str]) -> None:
+        allowed = [origin.encode("latin-1") for origin in origins]
+        self._headers = {origin: _headers(origin) for origin in allowed}
+        self._lines = {origin: lines_of(headers) for origin, headers in self._headers.items()}
+
+    def may(self, origin: bytes | None) -> bool:
+        return origin in self._headers
+
+    def headers_for(self, origin: bytes | None) -> Sequence[Header]:
+        """What stands on the answer to a script of that origin, or to what is no script."""
+        return self._headers.get(origin, _FOR_NOBODY) if origin is not None else _FOR_NOBODY
+
+    def lines_for(self, origin: bytes | None) -> bytes:
+        """The same as bytes."""
+        return self._lines.get(origin, _LINES_FOR_NOBODY) if origin is not None else _LINES_FOR_NOBODY
 
 
 class Cors:
     """Answers preflights, and names the origin on what it may read. Credentials are tokens, never cookies."""
 
-    def __init__(self, app: App, *, origins: Iterable[str]) -> None:
+    def __init__(self, app: App, *, origins: Origins) -> None:
         self._app = app
-        self._origins = frozenset(origin.encode("latin-1") for origin in origins)
+        self._origins = origins
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         origin = None
@@ -31,15 +53,15 @@ class Cors:
             if name == b"origin":
                 origin = value
                 break
-        allowed = origin if origin in self._origins else None
         if scope["method"] == "OPTIONS" and origin and _asks_for_method(scope):
-            return _answer_preflight(allowed, send)
-        headers = answer_head(scope).headers
-        headers.append(_VARY)
-        if allowed:
-            headers.append((b"access-control-allow-origin", allowed))
-            headers.append((b"access-control-expose-headers", _EXPOSED_HEADERS))
+            return _answer_preflight(origin if self._origins.may(origin) else None, send)
+        answer_head(scope).headers += self._origins.headers_for(origin)
         return self._app(scope, receive, send)
+
+
+def _headers(origin: bytes) -> Sequence[Header]:
+    exposed = (b"access-control-expose-headers", _EXPOSED_HEADERS)
+    return (*_FOR_NOBODY, (b"access-control-allow-origin", origin), exposed)
 
 
 def _asks_for_method(scope: Scope) -> bool:

@@ -24,11 +24,11 @@ class RequestContext:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request_id, trace_id = _ids(scope)
-        head = AnswerHead()
         state = scope.setdefault("state", {})
-        state["request_id"], state["answer"] = request_id, head
-        head.headers.append((b"x-request-id", request_id.encode("ascii")))
+        ids: RequestIds = state.get("ids") or _ids(scope)
+        head = AnswerHead()
+        state["request_id"], state["answer"] = ids.request_id, head
+        head.headers.append((b"x-request-id", ids.request_id.encode("ascii")))
 
         def send_with_head(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
@@ -36,18 +36,28 @@ class RequestContext:
                 message["headers"] = head.complete(message.get("headers", ()))
             return send(message)
 
-        before = request_ids.set(RequestIds(request_id, trace_id))
+        before = request_ids.set(ids)
         try:
             await self._app(scope, receive, send_with_head)
         finally:
             request_ids.reset(before)
 
 
-def _ids(scope: Scope) -> tuple[str, str]:
-    request_id, trace_id = "", ""
+def ids_of(request_id: bytes, traceparent: bytes) -> RequestIds:
+    """Those of a request by two of its headers; what is missing, or can't be used, is an empty text there."""
+    said = _REQUEST_ID.fullmatch(request_id)
+    trace = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
+    return RequestIds(
+        said[0].decode("ascii") if said else new_id().hex, trace[1].decode("ascii") if trace else ""
+    )
+
+
+def _ids(scope: Scope) -> RequestIds:
+    """Of headers that were sent twice, the first id that can be used counts, and the last trace."""
+    request_id, traceparent = b"", b""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and not request_id and _REQUEST_ID.fullmatch(value):
-            request_id = value.decode("ascii")
-        elif name == b"traceparent" and (match := _TRACEPARENT.fullmatch(value)):
-            trace_id = match[1].decode("ascii")
-    return request_id or new_id().hex, trace_id
+            request_id = value
+        elif name == b"traceparent" and _TRACEPARENT.fullmatch(value):
+            traceparent = value
+    return ids_of(request_id, traceparent)

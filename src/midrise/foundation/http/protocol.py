@@ -1,0 +1,99 @@
+"""HTTP/1.1 as uvicorn speaks it, with two things of ours: what is no HTTP is refused in the one error format,
+and an answer may be handed over whole.
+
+uvicorn looks through each header of each answer for characters that would end it. Headers that are the same on
+every answer are made into bytes once, and looked through then: `lines_of`.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
+from typing import Any
+
+import msgspec
+import structlog
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from midrise.foundation.errors import Malformed
+from midrise.foundation.http.asgi import Scope
+from midrise.foundation.http.problems import PROBLEM_JSON, problem_of
+from midrise.foundation.ids import new_id
+from midrise.foundation.localization import Language
+
+log = structlog.get_logger()
+
+WHOLE_ANSWER = "midrise.whole_answer"
+"""The extension of ASGI by which an answer is sent in one piece."""
+
+SendWhole = Callable[[int, bytes, bytes], bool]
+"""Sends a status, the lines of the headers, and a body. False where the client is slow to take what was sent
+before: then nothing was done, and the answer is to be sent as usual."""
+
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9a-z-]+")  # a token of RFC 9110, section 5.6.2, in lower case
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection."""
+
+    def send_400_response(self, msg: str) -> None:
+        request_id = new_id().hex
+        log.info("request.unreadable", reason=msg, request_id=request_id)
+        problem = problem_of(Malformed(), path="/", request_id=request_id, language=Language.ENGLISH)
+        body = msgspec.json.encode(problem)
+        head = (
+            "HTTP/1.1 400 Bad Request\r\n"
+            f"content-type: {PROBLEM_JSON}\r\ncontent-length: {len(body)}\r\n"
+            f"x-request-id: {request_id}\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode("ascii") + body)
+        self.transport.close()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        scope: Any = cycle.scope
+        scope["extensions"] = {WHOLE_ANSWER: partial(_send_whole, cycle)}
+        super()._start_asgi_task(cycle, app)
+
+
+def find_whole(scope: Scope) -> SendWhole | None:
+    """How to send an answer in one piece; None on a server that can't."""
+    extensions = scope.get("extensions")
+    return extensions.get(WHOLE_ANSWER) if extensions else None
+
+
+def lines_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The headers as they go over the line, each with its end.
+
+    Raises `ValueError` for what can't stand in one, such as the end of a line.
+    """
+    headers = list(headers)
+    for name, value in headers:
+        if _NAME.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
+            raise ValueError(f"no header of HTTP: {name!r}")
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
+
+
+def _send_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> bool:
+    """What `RequestResponseCycle.send` does with the two messages of an answer whose length is known."""
+    if cycle.flow.write_paused:
+        return False
+    if cycle.disconnected:
+        return True
+    if cycle.response_started:
+        raise RuntimeError("an answer was sent before")
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+    server_lines = _lines_of_server(tuple(cycle.default_headers))
+    cycle.transport.write(b"".join((STATUS_LINE[status], server_lines, lines, end, body)))
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    return True
+
+
+@lru_cache(maxsize=4)
+def _lines_of_server(said: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """What the server puts on every answer: the date, which it spells out once a second."""
+    return lines_of(said)

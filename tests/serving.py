@@ -1,0 +1,28 @@
+"""The application as Midrise's own server calls it, for clients in the same process."""
+
+from midrise.foundation.http.asgi import App, Receive, Scope, Send
+from midrise.foundation.http.protocol import WHOLE_ANSWER
+
+
+class WholeAnswers:
+    """Lets an application send its answers in one piece, and takes them apart again for httpx."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self.sent_whole = 0
+        """How many answers came in one piece."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        whole: list[tuple[int, bytes, bytes]] = []
+
+        def send_whole(status: int, lines: bytes, body: bytes) -> bool:
+            whole.append((status, lines, body))
+            return True
+
+        scope["extensions"] = {WHOLE_ANSWER: send_whole}
+        await self._app(scope, receive, send)
+        self.sent_whole += len(whole)
+        for status, lines, body in whole:
+            headers = [tuple(line.split(b": ", 1)) for line in lines.split(b"\r\n")[:-1]]
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body, "more_body": False})
