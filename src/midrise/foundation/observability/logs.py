@@ -124,7 +124,7 @@ def _as_line(process: str) -> structlog.typing.Processor:
             event = dict(_TRACEBACKS(logger, method, event))
         event = name_request(logger, method, event)
         event["level"] = "error" if method == "exception" else method
-        event["timestamp"] = clock.now().isoformat()[:-6] + "Z"
+        event["timestamp"] = clock.text_of_now()
         event["process"] = process
         return encode(event).decode()
 

@@ -1,10 +1,8 @@
 """A thousand at once, and a commit that takes its time: what is read once, and what is kept meanwhile."""
 
 import asyncio
-import contextlib
 from collections import Counter
 
-import asyncpg
 import pytest
 from prometheus_client import REGISTRY
 from tests.foundation.http.middleware.asgi_calls import call
@@ -12,16 +10,6 @@ from tests.foundation.http.middleware.test_cached_answers import BY_ID, FROM_CAC
 from tests.foundation.waiting import until
 
 pytestmark = pytest.mark.anyio
-
-HELD_COMMITS = """
-CREATE OR REPLACE FUNCTION wait_to_commit() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_advisory_xact_lock_shared(20261128);
-    RETURN NULL;
-END $$;
-CREATE CONSTRAINT TRIGGER wait_to_commit AFTER INSERT ON audit_events DEFERRABLE INITIALLY DEFERRED
-FOR EACH ROW EXECUTE FUNCTION wait_to_commit();
-"""
 
 
 async def stampede(application, client, path: str, *, without_leader: bool = False) -> tuple[int, list[int]]:
@@ -91,26 +79,3 @@ async def test_a_change_makes_old_what_is_kept_before_its_commit_and_nothing_is_
         assert not any((outcomes(BY_ID) - before)[outcome] for outcome in FROM_CACHE)
     assert (await changing).status_code == 200
     assert (await client.get(path)).json()["name"] == "Another"
-
-
-@pytest.fixture
-async def held_commits(database_url):
-    """Has every commit that wrote an audit entry wait until the block ends; gives whether one does."""
-    connection = await asyncpg.connect(database_url)
-
-    @contextlib.asynccontextmanager
-    async def hold():
-        await connection.execute(HELD_COMMITS)
-        await connection.execute("SELECT pg_advisory_lock(20261128)")
-
-        async def waits() -> bool:
-            return await connection.fetchval("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted")
-
-        try:
-            yield waits
-        finally:
-            await connection.execute("SELECT pg_advisory_unlock(20261128)")
-
-    yield hold
-    await connection.execute("DROP FUNCTION IF EXISTS wait_to_commit CASCADE")
-    await connection.close()

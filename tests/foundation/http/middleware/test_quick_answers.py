@@ -1,5 +1,6 @@
 """What is remembered is answered in one step exactly as the layers would answer it one by one."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -130,6 +131,22 @@ async def test_every_answer_is_the_same_either_way(application, client, admin, p
             answered_quickly += caller.quick_app.sent_whole - before
     # Most of what is remembered is answered so: else this test would compare the layers with themselves.
     assert answered_quickly > 3 * len(HEADERS)
+
+
+async def test_who_is_being_disabled_is_let_in_until_the_commit_and_is_known_no_longer_then(
+    application, client, admin, held_commits
+):
+    me = BothWays(application, await log_in(client, await register(client)))
+    user = (await remembered(me, "/v1/me")).json()
+    async with held_commits() as waits:
+        disabling = asyncio.create_task(admin.patch(f"/v1/users/{user['id']}", json={"is_active": False}))
+        await until(waits)
+        before = me.quick_app.sent_whole
+        during = [(await me.quickly.get("/v1/me")).status_code for _ in range(5)]
+        # Nothing of what was read meanwhile may be remembered, not even who the caller is.
+        assert (during, me.quick_app.sent_whole) == ([200] * 5, before)
+    assert (await disabling).status_code == 200
+    assert (await me.quickly.get("/v1/me")).status_code == 401
 
 
 async def remembered(caller: BothWays, path: str) -> httpx.Response:
