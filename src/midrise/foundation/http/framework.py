@@ -1,7 +1,7 @@
 """Litestar, set up once for every module: binding, access, errors, and the services that handlers take."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from litestar import Litestar, Request, Response
 from litestar.di import Provide
@@ -9,11 +9,13 @@ from litestar.routes import HTTPRoute
 
 from midrise.foundation.errors import Malformed
 from midrise.foundation.http.access import check_access, refuse_undeclared
+from midrise.foundation.http.asgi import App
 from midrise.foundation.http.binding import StrictBody
 from midrise.foundation.http.current import current_actor
 from midrise.foundation.http.listing import Listing
 from midrise.foundation.http.options import OptionsAnswers
 from midrise.foundation.http.parameters import ParameterCheck
+from midrise.foundation.http.prepared_reads import PreparedReads
 from midrise.foundation.http.problems import answer_error
 from midrise.foundation.paging import CursorSigner
 
@@ -58,6 +60,8 @@ def create_framework(
     refuse_undeclared(app, permissions)
     _give_one_after_the_other(app)
     before.options, before.parameters = OptionsAnswers(app), ParameterCheck(app)
+    prepared = PreparedReads(app, parameters=before.parameters, framework=cast("App", app.asgi_handler))
+    app.asgi_handler = cast("Any", prepared)
     return app
 
 

@@ -76,14 +76,16 @@ class ParameterCheck:
         scope = request.scope
         if "\0" in scope["path"]:
             raise NotFound
-        query = scope["query_string"]
-        if not query:
-            return
+        if scope["query_string"]:
+            self.texts(scope["query_string"], scope["route_handler"])
+
+    def texts(self, query: bytes, handler: object) -> Mapping[str, str]:
+        """The parameters of a query by name, as they were sent. Raises as `check` does."""
         try:
             given = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
         except UnicodeDecodeError:
             raise Malformed("The query string is not UTF-8 in percent-encoding") from None
-        declared = self._declared[scope["route_handler"]]
+        declared = self._declared[handler]
         unknown = [
             Fault(FaultCode.UNKNOWN_PARAMETER, parameter=name[:100])
             for name, _ in given
@@ -94,6 +96,7 @@ class ParameterCheck:
             raise UnknownParameter(faults)
         if faults:
             raise InvalidParameters(faults)
+        return dict(given)
 
 
 def parameter_error(invalid: ValidationException, handler: BaseRouteHandler) -> Malformed:
