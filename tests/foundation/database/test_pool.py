@@ -93,10 +93,10 @@ async def test_a_transaction_that_was_left_open_is_not_lent_with_the_connection(
 
 
 async def test_connections_that_nobody_asks_for_are_given_back_to_be_closed(open_pool, monkeypatch):
-    monkeypatch.setattr("midrise.foundation.database.pool._AT_HAND_SECONDS", 0.01)
+    monkeypatch.setattr("midrise.foundation.database.places._AT_HAND_SECONDS", 0.01)
     pool = open_pool()
     await borrow(pool)
-    await until(lambda: pool._pool.get_idle_size() == 1)
+    await until(lambda: pool._places.pool.get_idle_size() == 1)
     await borrow(pool)
 
 
@@ -224,7 +224,7 @@ async def borrow(pool):
 
 
 def connection_is_gone(pool):
-    return lambda: pool._pool.get_size() == 0
+    return lambda: pool._places.pool.get_size() == 0
 
 
 def no_backend_is_busy(onlooker):

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +11,10 @@ import asyncpg
 import msgspec
 
 from midrise.foundation.database.errors import CONNECTION_TROUBLE
+from midrise.foundation.database.places import Places, ThrownAway
 from midrise.foundation.errors import Unavailable
 
 _CLOSE_TIMEOUT_SECONDS = 5
-_AT_HAND_SECONDS = 5.0
-"""How long connections stay at hand, before asyncpg gets them back to close those that are not needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +37,21 @@ class PoolSettings:
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """A connection, and the pool of asyncpg's that it belongs to."""
+    """A connection, and the place that it has."""
 
     connection: Any
-    pool: Any
+    places: Places
 
 
 class ConnectionPool:
-    """Connections to one PostgreSQL server; opened when first needed, so that a server can start without it.
-
-    asyncpg's pool opens, bounds and ends them, and cleans up after work that was broken off. It also starts a
-    task for each that comes back, which costs more than a short statement does. So one that comes back clean
-    while nobody waits is kept at hand for the next who asks, instead of being given back to it.
-    """
+    """Connections to one PostgreSQL server; opened when first needed, so that a server can start without it."""
 
     def __init__(self, settings: PoolSettings) -> None:
         self._settings = settings
-        self._pool: asyncpg.Pool | None = None
+        self._places: Places | None = None
         self._opening = asyncio.Lock()
         self._waiting = 0
         self._lent = 0
-        self._at_hand: list[Lent] = []
-        self._tidying: asyncio.TimerHandle | None = None
         self._aside: set[asyncio.Task[None]] = set()
 
     @property
@@ -84,91 +76,70 @@ class ConnectionPool:
 
     async def lend(self) -> Lent:
         """A connection, which whoever asks for it gives to `take_back`. Raises as `connection` does."""
-        lent = self._find_at_hand() or await self._acquire()
+        places = self._places
+        connection = places.find_at_hand() if places is not None else None
+        lent = await self._wait() if places is None or connection is None else Lent(connection, places)
         self._lent += 1
         return lent
 
     async def take_back(self, lent: Lent, *, is_clean: bool) -> None:
         """``is_clean`` where nothing was broken off on it: neither a statement nor a transaction."""
         try:
-            if is_clean and not self._waiting and lent.pool is self._pool and _is_idle(lent.connection):
-                self._keep_at_hand(lent)
-            else:
-                await _release(lent)
+            await lent.places.take_back(lent.connection, is_clean=is_clean)
         finally:
             self._lent -= 1
 
     def throw_away(self) -> None:
         """Lend none of the present connections again; those that are lent out end with their work."""
-        pool, self._pool = self._pool, None
-        at_hand, self._at_hand = self._at_hand, []
-        if pool is not None:
+        places, self._places = self._places, None
+        if places is not None:
+            places.throw_away()
             longest_seconds = self._settings.statement_timeout_seconds + 5
-            self._do_aside(_end(pool, at_hand, timeout_seconds=longest_seconds))
+            self._do_aside(_end(places.pool, timeout_seconds=longest_seconds))
 
     def cut(self) -> None:
         """Break every present connection, under whatever work."""
-        pool, self._pool = self._pool, None
-        self._at_hand.clear()
-        if pool is not None:
-            pool.terminate()
+        places, self._places = self._places, None
+        if places is not None:
+            places.throw_away()
+            places.pool.terminate()
         for task in self._aside:
             task.cancel()
 
     async def close(self) -> None:
-        if self._tidying is not None:
-            self._tidying.cancel()
-            self._tidying = None
         self.throw_away()
         if self._aside:
             await asyncio.wait(self._aside, timeout=_CLOSE_TIMEOUT_SECONDS)
         self.cut()
-
-    def _find_at_hand(self) -> Lent | None:
-        """The one that came back last. What broke meanwhile asyncpg has taken back by itself."""
-        while self._at_hand:
-            lent = self._at_hand.pop()
-            if _is_idle(lent.connection):
-                return lent
-        return None
-
-    def _keep_at_hand(self, lent: Lent) -> None:
-        self._at_hand.append(lent)
-        if self._tidying is None:
-            self._tidying = asyncio.get_running_loop().call_later(_AT_HAND_SECONDS, self._tidy)
-
-    def _tidy(self) -> None:
-        self._tidying = None
-        at_hand, self._at_hand = self._at_hand, []
-        self._do_aside(_release_all(at_hand))
 
     def _do_aside(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
 
-    async def _acquire(self) -> Lent:
+    async def _wait(self) -> Lent:
         if self._waiting >= self._settings.most_waiting:
             raise Unavailable
         self._waiting += 1
         try:
             while True:
-                pool = self._pool or await self._open()
-                acquired = await pool.acquire(timeout=self._settings.acquire_timeout_seconds)
-                if pool is self._pool:
-                    return Lent(acquired, pool)
-                # Thrown away while this caller stood in its line.
-                acquired.terminate()
-                await _release(Lent(acquired, pool))
+                places = self._places or await self._open()
+                with contextlib.suppress(ThrownAway):
+                    connection = await places.wait(timeout_seconds=self._settings.acquire_timeout_seconds)
+                    if places is self._places:
+                        return Lent(connection, places)
+                    # Thrown away while it was opened.
+                    connection.terminate()
+                    await places.take_back(connection, is_clean=False)
         except (*CONNECTION_TROUBLE, asyncpg.PostgresError) as trouble:
             raise Unavailable from trouble
         finally:
             self._waiting -= 1
 
-    async def _open(self) -> Any:
+    async def _open(self) -> Places:
         async with self._opening:
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(
+            if self._places is None:
+                pool = await asyncpg.create_pool(
                     dsn=self._settings.url,
                     min_size=0,
                     max_size=self._settings.largest_size,
@@ -178,32 +149,12 @@ class ConnectionPool:
                     reset=_leave_as_it_is,
                     server_settings=_server_settings(self._settings),
                 )
-            return self._pool
+                self._places = Places(pool, number=self._settings.largest_size, do_aside=self._do_aside)
+            return self._places
 
 
-def _is_idle(connection: Any) -> bool:
-    """Whether the connection is there, and in no transaction."""
-    try:
-        return not connection.is_closed() and not connection.is_in_transaction()
-    except asyncpg.InterfaceError:  # it is gone, and its place in asyncpg's pool is free again
-        return False
-
-
-async def _release(lent: Lent) -> None:
-    """Have asyncpg clean up after the work, and lend the connection to whoever waits for one."""
-    # A connection that is broken asyncpg throws away, and the next caller gets a new one.
-    with contextlib.suppress(*CONNECTION_TROUBLE, asyncpg.PostgresError):
-        await lent.pool.release(lent.connection, timeout=5)
-
-
-async def _release_all(at_hand: Sequence[Lent]) -> None:
-    for lent in at_hand:
-        await _release(lent)
-
-
-async def _end(pool: Any, at_hand: Sequence[Lent], *, timeout_seconds: float) -> None:
+async def _end(pool: Any, *, timeout_seconds: float) -> None:
     """Close a pool when its work is done; break that off when it takes too long, or by being cancelled."""
-    await _release_all(at_hand)
     with contextlib.suppress(TimeoutError, *CONNECTION_TROUBLE):
         # The pool breaks off by itself when its closing is cancelled.
         await asyncio.wait_for(pool.close(), timeout=timeout_seconds)

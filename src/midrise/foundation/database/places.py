@@ -1,0 +1,151 @@
+"""The connections that one pool of asyncpg's may have open: which are at hand, and who waits for one.
+
+asyncpg's pool opens and ends connections, and cleans up after work that was broken off. It also starts a task
+for each that comes back and a time-out for each that is asked for, which costs more than a short statement.
+So one that comes back clean goes straight to who waits longest, or is kept at hand for who asks next.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import asyncpg
+
+from midrise.foundation.database.errors import CONNECTION_TROUBLE
+
+_AT_HAND_SECONDS = 5.0
+"""How long connections stay at hand, before asyncpg gets them back to close those that are not needed."""
+_RELEASE_TIMEOUT_SECONDS = 5
+
+
+class ThrownAway(Exception):
+    """The places were given up while somebody stood in their line: there are others."""
+
+
+class Places:
+    """A place is the right to have a connection. Each is free, or of one at hand, or of one that is lent out.
+
+    Where one is free or at hand, nobody waits.
+    """
+
+    def __init__(
+        self, pool: Any, *, number: int, do_aside: Callable[[Coroutine[Any, Any, None]], None]
+    ) -> None:
+        self.pool = pool
+        self._free = number
+        self._at_hand: list[Any] = []
+        self._line: deque[asyncio.Future[Any]] = deque()
+        self._do_aside = do_aside
+        self._tidying: asyncio.TimerHandle | None = None
+        self._are_thrown_away = False
+
+    def find_at_hand(self) -> Any:
+        """The connection that came back last, or None. What broke meanwhile asyncpg has taken back itself."""
+        while self._at_hand:
+            connection = self._at_hand.pop()
+            if _is_idle(connection):
+                return connection
+            self._free += 1
+        return None
+
+    async def wait(self, *, timeout_seconds: float) -> Any:
+        """A connection, in the order in which callers came.
+
+        Raises `TimeoutError` where none is free in time, `ThrownAway`, and what asyncpg raises when it can't
+        open one.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds
+        if self._free:
+            self._free -= 1
+        elif (connection := await self._stand_in_line(loop, deadline)) is not None:
+            return connection
+        try:
+            return await self.pool.acquire(timeout=max(deadline - loop.time(), 0.001))
+        except BaseException:
+            self._give(None)
+            raise
+
+    async def take_back(self, connection: Any, *, is_clean: bool) -> None:
+        """``is_clean`` where nothing was broken off on it: neither a statement nor a transaction."""
+        if is_clean and not self._are_thrown_away and _is_idle(connection):
+            self._give(connection)
+            return
+        try:
+            await self._release(connection)
+        finally:
+            self._give(None)
+
+    def throw_away(self) -> None:
+        """Lend none of them again; who stands in line is told."""
+        self._are_thrown_away = True
+        if self._tidying is not None:
+            self._tidying.cancel()
+        self._give_back_at_hand()
+        for waiting in self._line:
+            if not waiting.done():
+                waiting.set_exception(ThrownAway)
+        self._line.clear()
+
+    async def _stand_in_line(self, loop: asyncio.AbstractEventLoop, deadline: float) -> Any:
+        """A connection, or None for a free place."""
+        waiting = loop.create_future()
+        self._line.append(waiting)
+        alarm = loop.call_at(deadline, _give_up, waiting)
+        try:
+            return await waiting
+        except BaseException:
+            with contextlib.suppress(ValueError):
+                self._line.remove(waiting)
+            if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
+                # It was given to a caller who had just gone away.
+                self._give(waiting.result())
+            raise
+        finally:
+            alarm.cancel()
+
+    def _give(self, connection: Any) -> None:
+        """A connection, or None for the place of one, to who waits longest, or to nobody."""
+        while self._line:
+            waiting = self._line.popleft()
+            if not waiting.done():
+                waiting.set_result(connection)
+                return
+        if connection is None:
+            self._free += 1
+            return
+        self._at_hand.append(connection)
+        if self._are_thrown_away:
+            self._give_back_at_hand()
+        elif self._tidying is None:
+            self._tidying = asyncio.get_running_loop().call_later(_AT_HAND_SECONDS, self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying = None
+        self._give_back_at_hand()
+
+    def _give_back_at_hand(self) -> None:
+        for connection in self._at_hand:
+            self._do_aside(self._release(connection))
+        self._free += len(self._at_hand)
+        self._at_hand.clear()
+
+    async def _release(self, connection: Any) -> None:
+        # A connection that is broken asyncpg throws away, and the next caller gets a new one.
+        with contextlib.suppress(*CONNECTION_TROUBLE, asyncpg.PostgresError):
+            await self.pool.release(connection, timeout=_RELEASE_TIMEOUT_SECONDS)
+
+
+def _is_idle(connection: Any) -> bool:
+    """Whether the connection is there, and in no transaction."""
+    try:
+        return not connection.is_closed() and not connection.is_in_transaction()
+    except asyncpg.InterfaceError:  # it is gone, and asyncpg has taken it back
+        return False
+
+
+def _give_up(waiting: "asyncio.Future[Any]") -> None:
+    if not waiting.done():
+        waiting.set_exception(TimeoutError())
