@@ -104,7 +104,10 @@ class Admission:
         prefix = self._cached.switch.prefix if self._cached is not None else None
         known = self._find_known(claims, prefix)
         keys = self._keys(prefix, claims, kid, known=known, generations=generations)
-        rate, held = await self._spend(limit, _caller_key(limit, claims, address), keys)
+        caller_key = _caller_key(limit, claims, address)
+        rate, held = await self._limiter.spend_and_read(limit, caller_key, records=keys, reads=())
+        if rate is not None and not rate.allowed:
+            raise OverLimit(rate, caller_key)
         if self._cached is None or self._cached.switch.prefix != prefix:
             held = ()
         if known is not None and known.stands(held):
@@ -228,14 +231,6 @@ class Admission:
             return self._tokens.verify(token), None
         except Unauthenticated as rejection:
             return None, rejection
-
-    async def _spend(
-        self, limit: LimitName, caller_key: str, keys: Sequence[str]
-    ) -> tuple[RateVerdict | None, Held]:
-        verdict, held = await self._limiter.spend_and_read(limit, caller_key, records=keys, reads=())
-        if verdict is not None and not verdict.allowed:
-            raise OverLimit(verdict, caller_key)
-        return verdict, held
 
 
 @dataclass(frozen=True, slots=True)

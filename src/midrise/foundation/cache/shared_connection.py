@@ -53,6 +53,8 @@ class _Line:
     """One connection while it lasts."""
 
     connection: RedisConnection
+    loop: asyncio.AbstractEventLoop
+    """The one it was opened on. To ask for the running one is a system call, before Python 3.12."""
     waiting: "deque[_Call]" = field(default_factory=deque)
     tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
 
@@ -79,7 +81,7 @@ class SharedConnection:
 
     def call(self, *command: Argument) -> "asyncio.Future[Any]":
         """The answer to come. It raises redis-py's errors, `OSError`, and `TimeoutError` after the budget."""
-        loop = asyncio.get_running_loop()
+        loop = self._line.loop if self._line is not None else asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
         if self._count_waiting() >= MOST_WAITING:
             answer.set_exception(RedisConnectionError("Too many calls wait for the cache"))
@@ -134,7 +136,7 @@ class SharedConnection:
             self._run(line, self._write(line, packed))
 
     def _run(self, line: _Line, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        task = line.loop.create_task(work)
         line.tasks.add(task)
         task.add_done_callback(line.tasks.discard)
 
@@ -154,7 +156,7 @@ class SharedConnection:
             await _hang_up(connection)
             raise
         self._opening = None
-        self._line, self.server_id = _Line(connection), _server_id(described)
+        self._line, self.server_id = _Line(connection, asyncio.get_running_loop()), _server_id(described)
         line = self._line
         self._run(line, self._read(line))
         self._flush()

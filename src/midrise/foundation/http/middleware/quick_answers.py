@@ -173,10 +173,7 @@ class QuickAnswers:
 
     def _lines(self, call: _Call, rate: RateVerdict | None, position: Position | None) -> bytes:
         """The headers that the layers put on an answer, but for those that it may say otherwise."""
-        shown = Consistency(call.required)
-        if position is not None:
-            shown.note_shown(position)
-        token = self._tokens.sign(shown.told(self._nodes.known()))
+        token = self._tokens.sign(self._told(call.required, position))
         lines = b"x-request-id: %b\r\nconsistency-token: %b\r\n%b" % (
             call.ids.request_id.encode("ascii"),
             token.encode("ascii"),
@@ -186,6 +183,15 @@ class QuickAnswers:
             policy, left = rate_headers(rate)
             lines += b"%b: %b\r\n%b: %b\r\n" % (*policy, *left)
         return lines
+
+    def _told(self, required: Position | None, shown: Position | None) -> Position:
+        """The place to tell the client, by what it must not fall behind and what it is shown."""
+        if required is None and shown is not None:
+            return shown
+        request = Consistency(required)
+        if shown is not None:
+            request.note_shown(shown)
+        return request.told(self._nodes.known())
 
 
 @lru_cache(maxsize=64)
