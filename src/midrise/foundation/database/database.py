@@ -1,28 +1,25 @@
 """The database as services see it: `read()` and `write()`."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, Self, TypeVar
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Self, TypeVar
 
-import asyncpg
 import structlog
 from sqlalchemy import literal, select
 
 from midrise.foundation.database.cache_switch import CacheSwitch, Marking
 from midrise.foundation.database.errors import (
-    CONNECTION_TROUBLE,
     REPEATABLE_TROUBLE,
     ConstraintErrors,
-    OutcomeUnknown,
-    told_or_raised,
 )
 from midrise.foundation.database.idempotency import Attempt, AttemptRecords
-from midrise.foundation.database.nodes import PRESENT_LSN, Node, Nodes
+from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.database.pool import PoolSettings
-from midrise.foundation.database.positions import NOWHERE, consistency
+from midrise.foundation.database.positions import consistency
 from midrise.foundation.database.statements import Statement
 from midrise.foundation.database.units import ReadUnit
-from midrise.foundation.database.write_units import AfterCommit, SingleWriteUnit, WriteUnit
+from midrise.foundation.database.write_units import WriteUnit
+from midrise.foundation.database.writing import SingleWriting, Writing
 from midrise.foundation.errors import Unavailable
 
 Result = TypeVar("Result")
@@ -70,49 +67,26 @@ class Database:
         """
         return ReadUnit(self.nodes, self._constraint_errors, may_lag=may_lag)
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[WriteUnit]:
+    def write(self) -> AbstractAsyncContextManager[WriteUnit]:
         """A unit that writes, in one transaction: committed if it ends well, rolled back by any error.
 
         Raises `Unavailable` where the database is away or a lock is held too long, and `OutcomeUnknown` where
         the connection broke during the commit.
         """
-        async with self.nodes.writing() as (node, connection):
-            transaction = connection.transaction()
-            await self._begin(transaction)
-            unit = WriteUnit(connection, self._constraint_errors)
-            try:
-                yield unit
-                await unit.insert_waiting()
-                await self._mark(unit)
-            except BaseException:
-                await _roll_back(transaction)
-                raise
-            await self._commit(transaction)
-            await self._note_write(node, connection)
-        for call in unit.after:
-            await _run_after_commit(call)
+        return Writing(self.nodes, self._constraint_errors, marking=self._marking)
 
-    @asynccontextmanager
-    async def write_single(self) -> AsyncIterator[WriteUnit]:
+    def write_single(self, *, is_private: bool = False) -> AbstractAsyncContextManager[WriteUnit]:
         """A unit that writes with a single statement, its `conclude`, which commits by itself: one round trip
         instead of three. It has no other statement, and makes nothing old that is cached.
 
-        Raises what `write` raises.
+        ``is_private`` says that what it writes is always read from the primary: so nobody has to learn where
+        the change stands. Raises what `write` raises.
         """
         request = consistency.get()
-        if request is not None and request.writer is not None and self.nodes.replicas:
+        if not is_private and request is not None and request.writer is not None and self.nodes.replicas:
             # What this caller writes has to be marked before the commit.
-            async with self.write() as tx:
-                yield tx
-            return
-        async with self.nodes.writing() as (node, connection):
-            unit = SingleWriteUnit(connection, self._constraint_errors)
-            yield unit
-            unit.require_over()
-            await self._note_write(node, connection)
-        for call in unit.after:
-            await _run_after_commit(call)
+            return self.write()
+        return SingleWriting(self.nodes, self._constraint_errors, is_private=is_private)
 
     async def write_once(
         self, attempt: Attempt | None, kind: type[Result], work: Callable[[WriteUnit], Awaitable[Result]]
@@ -169,57 +143,3 @@ class Database:
             result = await work(tx)
             await self._attempts.keep(tx, attempt, result)
         return result
-
-    async def _mark(self, unit: WriteUnit) -> None:
-        """The last thing before the commit: what is cached of the change becomes old."""
-        request = consistency.get()
-        if request is not None and request.writer is not None and self.nodes.replicas:
-            unit.mark(request.writer)
-        if unit.marked and self._marking is not None:
-            xid = await unit.transaction_id()
-            await self._marking.mark(unit.marked, xid=xid)
-
-    async def _note_write(self, node: Node, connection: Any) -> None:
-        """Learn where the change stands in the log, so that nobody who should see it misses it."""
-        request = consistency.get()
-        if not self.nodes.replicas:
-            return
-        try:
-            place = node.place(await connection.fetchval(PRESENT_LSN.sql), connection) or NOWHERE
-        except (asyncpg.PostgresError, *CONNECTION_TROUBLE):
-            # The change is committed, its place unknown: its author is served by the primary from now on.
-            place = NOWHERE
-        if request is not None:
-            request.note(place)
-        if place is not NOWHERE:
-            self.nodes.note_write(place)
-
-    async def _begin(self, transaction: Any) -> None:
-        try:
-            await transaction.start()
-        except (asyncpg.PostgresError, *CONNECTION_TROUBLE) as trouble:
-            raise told_or_raised(trouble, self._constraint_errors) from trouble
-
-    async def _commit(self, transaction: Any) -> None:
-        try:
-            await transaction.commit()
-        except CONNECTION_TROUBLE as trouble:
-            raise OutcomeUnknown from trouble
-        except asyncpg.PostgresError as refused:
-            raise told_or_raised(refused, self._constraint_errors) from refused
-
-
-async def _roll_back(transaction: Any) -> None:
-    try:
-        await transaction.rollback()
-    except (asyncpg.PostgresError, *CONNECTION_TROUBLE):
-        # The server rolls back what a broken connection leaves; the error that brought us here matters more.
-        log.warning("database.rollback_failed", exc_info=True)
-
-
-async def _run_after_commit(call: AfterCommit) -> None:
-    try:
-        await call()
-    except Exception:
-        # The change stands: what follows it may fail, but may not undo the answer.
-        log.exception("database.after_commit_failed")

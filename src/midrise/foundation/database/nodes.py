@@ -5,8 +5,7 @@ import contextlib
 import math
 import time
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Self
@@ -94,22 +93,6 @@ class Nodes:
     async def primary_changed(self, since: Node) -> None:
         """Wait until another server than this one is the primary."""
         await self._election.changed(since)
-
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[tuple[Node, Any]]:
-        """Lend a connection for writing, and tell of which server. Raises `Unavailable`.
-
-        What fails inside as if the server were no primary any more has the primary found anew.
-        """
-        began = time.monotonic()
-        node = await self.find_primary()
-        try:
-            async with node.write_pool.connection() as connection:
-                self.refuse_old_primary(node, connection)
-                yield node, connection
-        except Unavailable as told:
-            self.doubt(node, told.__cause__, began=began)
-            raise
 
     def refuse_old_primary(self, node: Node, connection: Any) -> None:
         """Raises `Unavailable` where a connection does not lead to the primary, as it was meant to."""

@@ -79,7 +79,7 @@ class LogInAttempts:
 
     async def _count(self, *places: tuple[Limit, bytes]) -> Guess:
         """Where nothing is suspicious, one statement counts; what is, is looked at with all places locked."""
-        async with self._database.write_single() as tx:
+        async with self._database.write_single(is_private=True) as tx:
             made_at = await self._attempts.count_unsuspicious(tx, places)
         if len(made_at) == len(places):
             return Guess(made_at)
