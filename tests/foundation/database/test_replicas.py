@@ -8,7 +8,7 @@ import asyncpg
 import httpx
 import pytest
 from prometheus_client import REGISTRY
-from tests.conftest import ADMIN_EMAIL, log_in
+from tests.conftest import ADMIN_EMAIL, PASSWORD, log_in
 from tests.servers import REPLICA_PORT, database_url
 
 pytestmark = pytest.mark.anyio
@@ -123,6 +123,19 @@ async def test_a_known_caller_without_a_token_reads_what_it_wrote(visitor, beare
     for number in range(5):
         made = await visitor.post("/v1/products", json=product(number), headers=bearer)
         assert (await visitor.get(made.headers["location"], headers=bearer)).status_code == 200
+
+
+async def test_a_log_in_is_in_the_audit_at_once(visitor, bearer, replica):
+    await replica.catch_up()
+    await replica.pause()
+    for number in range(3, 8):  # two have been made for the test
+        body = {"email": ADMIN_EMAIL, "password": PASSWORD}
+        answer = await visitor.post("/v1/auth/login", json=body)
+        seen = await visitor.get(
+            "/v1/audit?action=session:started",
+            headers=bearer | {"Consistency-Token": answer.headers["consistency-token"]},
+        )
+        assert len(seen.json()["items"]) == number
 
 
 @pytest.fixture
