@@ -3,10 +3,12 @@
 import re
 from typing import Annotated, TypeVar, cast
 
+import msgspec
 from litestar import Response
 from litestar.params import HeaderParameter
 
 from midrise.foundation.errors import Fault, FaultCode, InvalidParameters
+from midrise.foundation.http.plain_answer import PlainAnswer
 from midrise.foundation.versions import Expected
 
 Shown = TypeVar("Shown")
@@ -103,4 +105,5 @@ def resource_answer(
         return cast("Response[Shown]", Response(None, status_code=304, headers=headers))
     if location is not None:
         headers["location"] = location
-    return Response(shown, status_code=status_code, headers=headers)
+    kind = PlainAnswer if isinstance(shown, msgspec.Struct) else Response
+    return kind(shown, status_code=status_code, headers=headers)

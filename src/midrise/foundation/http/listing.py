@@ -1,13 +1,16 @@
 """Lists over HTTP: which page is asked for, and the page as the answer with the way to the next."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, quote_plus
 
 import msgspec
 from litestar import Request, Response
 
 from midrise.foundation.http.current import Injected
+from midrise.foundation.http.parameters import pairs_of
+from midrise.foundation.http.plain_answer import PlainAnswer
 from midrise.foundation.paging import CursorSigner, Page, PageRequest
 
 Item = TypeVar("Item")
@@ -28,10 +31,7 @@ class Listing:
 
     def __init__(self, request: Request[Any, Any, Any], cursors: CursorSigner) -> None:
         self._path: str = request.scope["path"]
-        pairs = parse_qsl(request.scope["query_string"].decode("ascii"), keep_blank_values=True)
-        self._parameters = [(name, value) for name, value in pairs if name != "cursor"]
-        filters = sorted(pair for pair in self._parameters if pair[0] != "limit")
-        self._query = f"{self._path}?{urlencode(filters)}"
+        self._parameters = [pair for pair in pairs_of(request.scope["query_string"]) if pair[0] != "cursor"]
         self._cursors = cursors
 
     def page(self, limit: int, cursor: str | None, *, keys: type[tuple[Any, ...]]) -> PageRequest:
@@ -41,16 +41,27 @@ class Listing:
         """
         if cursor is None:
             return PageRequest(limit)
-        return PageRequest(limit, self._cursors.read(cursor, query=self._query, types=keys))
+        return PageRequest(limit, self._cursors.read(cursor, query=self._query(), types=keys))
 
     def answer(self, page: Page[Item], *, headers: Mapping[str, str] | None = None) -> Response[ListOf[Item]]:
         """The page as the answer, with `Link: <…>; rel="next"` (RFC 8288) where more follows."""
         if page.next_after is None:
-            return Response(ListOf(page.rows), headers=headers)
-        cursor = self._cursors.sign(page.next_after, query=self._query)
-        target = f"{quote(self._path)}?{urlencode([*self._parameters, ('cursor', cursor)])}"
+            return PlainAnswer(ListOf(page.rows), headers=headers)
+        cursor = self._cursors.sign(page.next_after, query=self._query())
+        target = f"{quote(self._path)}?{_encoded([*self._parameters, ('cursor', cursor)])}"
         link = {"link": f'<{target}>; rel="next"'}
-        return Response(ListOf(page.rows, cursor), headers={**(headers or {}), **link})
+        return PlainAnswer(ListOf(page.rows, cursor), headers={**(headers or {}), **link})
+
+    def _query(self) -> str:
+        """What a cursor belongs to."""
+        return f"{self._path}?{_encoded(sorted(pair for pair in self._parameters if pair[0] != 'limit'))}"
 
 
 CurrentListing = Injected[Listing]
+
+
+def _encoded(pairs: Iterable[tuple[str, str]]) -> str:
+    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in pairs])
+
+
+_quoted = lru_cache(maxsize=256)(quote_plus)

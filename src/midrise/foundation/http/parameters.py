@@ -1,9 +1,10 @@
 """Query parameters: each must be known, stand once and be spelt as its type says; common ones stand here."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from urllib.parse import parse_qsl
@@ -34,6 +35,8 @@ Cursor = Annotated[
     QueryParameter(name="cursor", max_length=1000, description="`next_cursor` of the page before"),
 ]
 
+_MOST_REMEMBERED = 1024
+_LONGEST_REMEMBERED = 50
 _BOUNDS = ("gt", "ge", "lt", "le", "multiple_of", "pattern", "min_length", "max_length")
 
 
@@ -81,10 +84,7 @@ class ParameterCheck:
 
     def texts(self, query: bytes, handler: object) -> Mapping[str, str]:
         """The parameters of a query by name, as they were sent. Raises as `check` does."""
-        try:
-            given = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
-        except UnicodeDecodeError:
-            raise Malformed("The query string is not UTF-8 in percent-encoding") from None
+        given = pairs_of(query)
         declared = self._declared[handler]
         unknown = [
             Fault(FaultCode.UNKNOWN_PARAMETER, parameter=name[:100])
@@ -97,6 +97,15 @@ class ParameterCheck:
         if faults:
             raise InvalidParameters(faults)
         return dict(given)
+
+
+@lru_cache(maxsize=128)  # that of one request is asked for more than once, no more
+def pairs_of(query: bytes) -> Sequence[tuple[str, str]]:
+    """The parameters of a query in their order. Raises `Malformed`."""
+    try:
+        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise Malformed("The query string is not UTF-8 in percent-encoding") from None
 
 
 def parameter_error(invalid: ValidationException, handler: BaseRouteHandler) -> Malformed:
@@ -123,7 +132,7 @@ def value_type(definition: FieldDefinition) -> Any:
     return Annotated[annotation, msgspec.Meta(**bounds)] if bounds else annotation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Declared:
     """A query parameter that an operation declares."""
 
@@ -131,6 +140,10 @@ class _Declared:
     spelling: _Spelling | None
 
     def fault(self, name: str, text: str) -> Fault | None:
+        # Most values come again and again: `limit=20`.
+        return _known_fault(self, name, text) if len(text) <= _LONGEST_REMEMBERED else self.look(name, text)
+
+    def look(self, name: str, text: str) -> Fault | None:
         if "\0" in text:
             return Fault(FaultCode.NUL_CHARACTER, parameter=name)
         if self.spelling is not None and not self.spelling.pattern.fullmatch(text):
@@ -138,6 +151,11 @@ class _Declared:
             return Fault(code, parameter=name, arguments=arguments)
         found = text_fault(text, self.annotation)
         return Fault(found[0], parameter=name, arguments=found[1]) if found else None
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _known_fault(declared: _Declared, name: str, text: str) -> Fault | None:
+    return declared.look(name, text)
 
 
 def _query_parameters(handler: HTTPRouteHandler) -> Iterator[tuple[str, _Declared]]:
@@ -161,7 +179,7 @@ def _fields(
             yield name, definition
 
 
-def _faults(given: list[tuple[str, str]], declared: Mapping[str, _Declared]) -> Iterator[Fault]:
+def _faults(given: Sequence[tuple[str, str]], declared: Mapping[str, _Declared]) -> Iterator[Fault]:
     """At most one of each parameter, in the order in which they stand."""
     names = [name for name, _ in given]
     for name, text in dict(given).items():

@@ -24,6 +24,7 @@ from midrise.foundation.http.access import Access, check_access, check_caller
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
 from midrise.foundation.http.parameters import ParameterCheck
 from midrise.foundation.http.path_tree import PathTree
+from midrise.foundation.http.plain_answer import PlainAnswer
 from midrise.foundation.http.problems import answer_error
 
 _USUAL_HOST = re.compile(rb"[0-9A-Za-z.:_-]+")
@@ -154,7 +155,7 @@ class _Read:
         if isinstance(shown, msgspec.Struct):
             return self._plain(shown, self.handler.status_code, {})
         status = shown.status_code or self.handler.status_code
-        if type(shown) is Response and _is_plain_json(shown, status):
+        if type(shown) is PlainAnswer or (type(shown) is Response and _is_plain_json(shown, status)):
             return self._plain(shown.content, status, shown.headers)
         whole = await self.handler.to_response(app=request.app, data=shown, request=request)
         return cast("App", whole)

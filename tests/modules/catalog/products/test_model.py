@@ -1,10 +1,10 @@
 """What may be said of a product, and what a change makes of it."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from midrise.foundation.errors import FaultCode, Invalid
 from midrise.foundation.money import Money

@@ -1,11 +1,11 @@
 """Products in real PostgreSQL."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from midrise.foundation.ids import new_id
 from midrise.foundation.money import LARGEST_AMOUNT, Money

@@ -1,6 +1,7 @@
 """Products in PostgreSQL."""
 
 from functools import cache
+from operator import itemgetter
 from uuid import UUID
 
 import asyncpg
@@ -30,6 +31,12 @@ _CHANGEABLE = (
     *("sku", "name", "name_sort", "slug", "description", "status"),
     *("price_amount", "price_currency", "attributes", "updated_at"),
 )
+_FACTS = itemgetter(
+    *("id", "sku", "name", "name_sort", "slug", "description", "status", "price_amount", "price_currency"),
+    *("attributes", "stock_on_hand", "stock_reserved", "version", "stock_version", "created_at", "updated_at"),
+)
+"""All at once: asked for one by one, the columns of a list cost more than what is made of them."""
+_STATUSES = {status.value: status for status in ProductStatus}
 
 _BY_ID = select(products).where(_COLUMNS.id == bindparam("product_id"))
 _FIND = Statement(_BY_ID)
@@ -141,19 +148,21 @@ def _values(product: Product) -> dict[str, object]:
 
 
 def _product(row: asyncpg.Record) -> Product:
+    product_id, sku, name, name_sort, slug, description, status, *more = _FACTS(row)
+    amount, currency, attributes, on_hand, reserved, version, stock_version, created_at, updated_at = more
     return Product(
-        id=row["id"],
-        sku=row["sku"],
-        name=row["name"],
-        name_sort=row["name_sort"],
-        slug=row["slug"],
-        description=row["description"],
-        status=ProductStatus(row["status"]),
-        price=Money(row["price_amount"], row["price_currency"]),
-        attributes=row["attributes"],
-        stock=Stock(row["stock_on_hand"], row["stock_reserved"]),
-        version=row["version"],
-        stock_version=row["stock_version"],
-        created_at=row["created_at"],
-        updated_at=row["updated_at"],
+        id=product_id,
+        sku=sku,
+        name=name,
+        name_sort=name_sort,
+        slug=slug,
+        description=description,
+        status=_STATUSES[status],
+        price=Money(amount, currency),
+        attributes=attributes,
+        stock=Stock(on_hand, reserved),
+        version=version,
+        stock_version=stock_version,
+        created_at=created_at,
+        updated_at=updated_at,
     )

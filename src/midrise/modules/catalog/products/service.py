@@ -3,6 +3,8 @@
 from dataclasses import replace
 from uuid import UUID
 
+from msgspec import structs
+
 from midrise.foundation import clock
 from midrise.foundation.actor import Actor
 from midrise.foundation.database import Database, WriteUnit
@@ -93,7 +95,7 @@ class Products:
             facts = facts_changed(product, changed)
             if not facts:
                 return product
-            stored = await self._products.change(tx, replace(changed, updated_at=clock.now()))
+            stored = await self._products.change(tx, structs.replace(changed, updated_at=clock.now()))
             tx.mark(PRODUCTS_GENERATION, product_generation(product_id))
             price = {name: facts.pop(name) for name in ("price",) if name in facts}
             for action, part in ((ProductAction.PRICE_CHANGED, price), (ProductAction.CHANGED, facts)):
