@@ -250,5 +250,7 @@ async def test_r3_authentication_never_fails_open(
     report(f"cache {cache}: database fine {fine[-1]}, gone {gone[-1]}, back {back}")
     right = {"good": 200, "ended": 401, "forged": 401, "none": 401}
     assert [each for each in fine if each != right] == []
-    assert [each for each in gone if each != right | {"good": 503, "ended": 503}] == []
+    # Of one that has ended it may still be known, on a slow cache as well; that is as good as not to know it.
+    known = [each | {"ended": 503} if each["ended"] == 401 else each for each in gone]
+    assert [each for each in known if each != right | {"good": 503, "ended": 503}] == []
     assert back == right

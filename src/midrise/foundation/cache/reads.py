@@ -2,7 +2,8 @@
 
 Three rules make that right. What is remembered is found only under the present values of its generations. It is
 remembered only where `ValkeyGenerations.fill` says so. And who asks while somebody reads joins only where that
-reading may be remembered, and was begun after he came or under the values that he saw.
+reading was begun after he came or may be remembered, and was begun under the values that he saw or may be
+remembered.
 """
 
 import asyncio
@@ -73,6 +74,8 @@ class _Flight(Generic[Value]):
 class _Landing(Generic[Value]):
     value: Value | None
     is_kept: bool
+    is_placed: bool = False
+    """Whether every statement told what its snapshot had seen, which was all that had to be."""
 
 
 class CachedReads(Generic[Value]):
@@ -128,7 +131,10 @@ class CachedReads(Generic[Value]):
             flight = self._flights.get(call)
             if flight is not None:
                 landing = await asyncio.shield(flight.landed)
-                return landing.value if landing.is_kept else None
+                # Under the same values it is right also where it may not be kept: a long transaction keeps
+                # every reading from that, and must not send a crowd to the database one by one.
+                is_right = landing.is_kept or (landing.is_placed and flight.values == glance.values)
+                return landing.value if is_right else None
         return await self._lead(call, glance, read)
 
     async def read_in_rounds(self, call: str, read: Callable[[], Awaitable[Value | None]]) -> Value | None:
@@ -162,7 +168,8 @@ class CachedReads(Generic[Value]):
         self._flights[call] = _Flight(glance.values, landed)
         try:
             reading = await read()
-            landing = _Landing(reading.value, is_kept=await self._keep(call, glance, reading))
+            is_kept = await self._keep(call, glance, reading)
+            landing = _Landing(reading.value, is_kept=is_kept, is_placed=bool(reading.xmin))
         finally:
             # Also where the leader was cancelled or failed: nobody waits for what will not come.
             del self._flights[call]
