@@ -1,12 +1,15 @@
 """What tests of remembered answers stand on: a cache, a prefix that the test holds, and records in it."""
 
+import asyncio
 import secrets
 from dataclasses import dataclass, field
+
+import msgspec
 
 from midrise.foundation.admission import LimitName, ValkeyRateLimiter
 from midrise.foundation.cache import CacheEndpoint, CacheSettings, ValkeyCache
 from midrise.foundation.cache.generations import Seen, ValkeyGenerations, read_record, record_key
-from midrise.foundation.cache.reads import Glance
+from midrise.foundation.cache.reads import CachedReads, Glance, Reading
 
 
 @dataclass
@@ -47,3 +50,32 @@ class Records:
 
     async def mark(self, *names: str, next_xid: int) -> None:
         await self.generations.mark(str(self.switch.prefix), names, next_xid=next_xid)
+
+
+class Shown(msgspec.Struct, frozen=True):
+    text: str
+
+
+class Source:
+    """A table with one row; reading it takes as long as the test holds it."""
+
+    def __init__(self) -> None:
+        self.text = "first"
+        self.xmin, self.next_xid = 10, 10
+        self.asked = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.is_asked = asyncio.Event()
+
+    async def read(self) -> Reading[Shown]:
+        self.asked += 1
+        self.is_asked.set()
+        # What it sees is what was there when it was asked.
+        reading = Reading(Shown(self.text), self.xmin, self.next_xid)
+        await self.may_answer.wait()
+        return reading
+
+
+def process(records: Records, *, most_bytes: int = 10_000_000) -> CachedReads[Shown]:
+    """The memory of one process."""
+    return CachedReads(Shown, cache=records.cache, switch=records.switch, name="test", most_bytes=most_bytes)

@@ -1,63 +1,15 @@
 """Remembered reads on a real server: who may have part in whose reading, and what is left of it."""
 
 import asyncio
-import secrets
 
-import msgspec
 import pytest
-from tests.foundation.cache.remembered import HeldPrefix, Records, open_cache
+from tests.foundation.cache.remembered import HeldPrefix, Records, Shown, open_cache, process
 
-from midrise.foundation.cache.reads import CachedReads, Reading, glance_of
+from midrise.foundation.cache.reads import Reading, glance_of
 
 pytestmark = pytest.mark.anyio
 
 AT_ONCE = 1000
-
-
-class Shown(msgspec.Struct, frozen=True):
-    text: str
-
-
-class Source:
-    """A table with one row; reading it takes as long as the test holds it."""
-
-    def __init__(self) -> None:
-        self.text = "first"
-        self.xmin, self.next_xid = 10, 10
-        self.asked = 0
-        self.may_answer = asyncio.Event()
-        self.may_answer.set()
-        self.is_asked = asyncio.Event()
-
-    async def read(self) -> Reading[Shown]:
-        self.asked += 1
-        self.is_asked.set()
-        # What it sees is what was there when it was asked.
-        reading = Reading(Shown(self.text), self.xmin, self.next_xid)
-        await self.may_answer.wait()
-        return reading
-
-
-@pytest.fixture
-async def records(valkey_url):
-    cache = open_cache(valkey_url)
-    yield Records(cache, HeldPrefix())
-    await cache.close()
-
-
-@pytest.fixture
-def source():
-    return Source()
-
-
-@pytest.fixture
-def call():
-    return f"thing {secrets.token_hex(8)}"
-
-
-def process(records: Records, *, most_bytes: int = 10_000_000) -> CachedReads[Shown]:
-    """The memory of one process."""
-    return CachedReads(Shown, cache=records.cache, switch=records.switch, name="test", most_bytes=most_bytes)
 
 
 async def test_what_was_read_is_found_near_and_by_other_processes(records, source, call):
@@ -175,43 +127,6 @@ async def test_who_came_after_a_change_gets_nothing_that_was_read_before_it(reco
     assert set(await asyncio.gather(*late)) == {Shown("second")}
     assert source.asked == 2
     assert reads.find_near(call, await records.glance("g")) == Shown("second")
-
-
-async def read_while_somebody_writes(reads, glances, source, call) -> list[Shown | None]:
-    """Read at once under each glance, while no snapshot has seen the end of a transaction."""
-    source.xmin, source.next_xid = 10, 12
-    source.may_answer.clear()
-    tasks = [asyncio.create_task(reads.read(call, glance, source.read)) for glance in glances]
-    await source.is_asked.wait()
-    source.may_answer.set()
-    return await asyncio.gather(*tasks)
-
-
-async def test_what_may_not_be_kept_is_shared_with_those_who_came_before_it_was_begun(records, source, call):
-    reads, glance = process(records), await records.glance("g")
-    answers = await read_while_somebody_writes(reads, [glance] * 1000, source, call)
-    # The second reads because the first one's reading was begun before it came; all others share that.
-    assert (set(answers), source.asked) == ({Shown("first")}, 2)
-    assert reads.find_near(call, await records.glance("g")) is None
-
-
-async def test_what_may_not_be_kept_is_not_shared_with_who_saw_a_later_change(records, source, call):
-    reads, glance = process(records), await records.glance("g")
-    await records.mark("g", next_xid=11)
-    later = await records.glance("g")
-    answers = await read_while_somebody_writes(reads, [glance, glance, later], source, call)
-    assert answers == [Shown("first"), Shown("first"), None]
-
-
-async def test_what_nobody_can_place_is_not_shared(records, call):
-    reads, glance = process(records), await records.glance("g")
-
-    async def read() -> Reading[Shown]:
-        await asyncio.sleep(0)
-        return Reading(Shown("somewhere"), 0, None)
-
-    answers = await asyncio.gather(*(reads.read(call, glance, read) for _ in range(3)))
-    assert answers == [Shown("somewhere"), Shown("somewhere"), None]
 
 
 @pytest.mark.parametrize("reading", [Reading(None), Reading(None, 99, 99), Reading(Shown("x"), None, None)])

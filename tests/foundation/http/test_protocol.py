@@ -17,16 +17,23 @@ HEADERS = [(b"content-type", b"text/plain"), (b"x-name", b"caf\xe9\tau lait")]
 
 
 class Shop:
-    """Answers `/large` with much and all else with little, in one piece where the server takes it."""
+    """Answers `/large` with much and all else with little, in one piece where the server takes it; `/late` when
+    the test says so.
+    """
 
     def __init__(self) -> None:
         self.taken: list[bool] = []
+        self.waiting = 0
+        self.may_answer = asyncio.Event()
 
     async def __call__(self, scope, receive, send) -> None:  # noqa: ARG002  as servers call it
         body = LARGE if scope["path"] == "/large" else b"mug"
         headers = [*HEADERS, (b"content-length", b"%d" % len(body))]
         send_whole = find_whole(scope)
         assert send_whole is not None
+        if scope["path"] == "/late":
+            self.waiting += 1
+            await self.may_answer.wait()
         self.taken.append(send_whole(200, lines_of(headers), body))
         if not self.taken[-1]:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -43,6 +50,7 @@ async def connect(shop, tmp_path):
     """Opens connections to a server of the shop."""
     place = tmp_path / "s"
     server = _Server(_config(shop, Listener(uds=place), lifespan="off"))
+    shop.server = server
     serving = asyncio.create_task(server.serve())
     await until(lambda: server.started)
     async with contextlib.AsyncExitStack() as stack:
@@ -108,11 +116,19 @@ async def test_a_client_that_is_slow_to_take_answers_is_waited_for(connect, shop
         assert (await read_answer(reader))[1] == LARGE
 
 
-async def test_a_client_that_has_gone_is_sent_nothing(connect, shop):
+@pytest.mark.parametrize("requests", [1, 5])
+async def test_a_client_that_has_gone_is_sent_nothing(connect, shop, caplog, requests):
     _, writer = await connect()
-    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-    writer.close()
-    await until(lambda: shop.taken == [True])
+    writer.write(b"GET /late HTTP/1.1\r\nHost: x\r\n\r\n" * requests)
+    await until(lambda: shop.waiting)
+    writer.transport.abort()
+    if requests == 1:
+        # While others wait behind it, the server does not read on, and finds out by writing.
+        await until(lambda: not shop.server.server_state.connections)
+    shop.may_answer.set()
+    await until(lambda: not shop.server.server_state.connections and not shop.server.server_state.tasks)
+    assert all(shop.taken)
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(

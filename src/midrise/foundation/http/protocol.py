@@ -83,9 +83,10 @@ def _send_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: by
         raise RuntimeError("an answer was sent before")
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
-    end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
-    server_lines = _lines_of_server(tuple(cycle.default_headers))
-    cycle.transport.write(b"".join((STATUS_LINE[status], server_lines, lines, end, body)))
+    if not cycle.transport.is_closing():  # It is a moment before the cycle is told of it.
+        end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
+        server_lines = _lines_of_server(tuple(cycle.default_headers))
+        cycle.transport.write(b"".join((STATUS_LINE[status], server_lines, lines, end, body)))
     cycle.message_event.set()
     if not cycle.keep_alive:
         cycle.transport.close()

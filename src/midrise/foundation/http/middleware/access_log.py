@@ -4,15 +4,12 @@ from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
-import structlog
-
 from midrise.foundation.actor import Actor
 from midrise.foundation.http.answer_head import answer_head
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
 from midrise.foundation.ids import text_of
+from midrise.foundation.observability import logs
 from midrise.foundation.observability.metrics import REQUEST_SECONDS, REQUESTS_IN_PROGRESS
-
-log = structlog.get_logger("access")
 
 GONE = 499
 """The status of a request whose client did not wait for the answer."""
@@ -56,7 +53,7 @@ def note_request(
     """Write the line, and count the request."""
     _timer(method, route, status).observe(seconds)
     of_program = {"api_key": str(actor.api_key_id)} if actor is not None and actor.api_key_id else {}
-    log.info(
+    logs.tell(
         "request",
         method=method,
         route=route,
