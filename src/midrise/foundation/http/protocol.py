@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from typing import Any
+from weakref import ref
 
 import msgspec
 import structlog
@@ -51,7 +52,8 @@ class Protocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         scope: Any = cycle.scope
-        scope["extensions"] = {WHOLE_ANSWER: partial(_send_whole, cycle)}
+        # The cycle holds the scope: if that held the cycle, only the garbage collector could take them away.
+        scope["extensions"] = {WHOLE_ANSWER: partial(_send_whole, ref(cycle))}
         super()._start_asgi_task(cycle, app)
 
 
@@ -73,12 +75,13 @@ def lines_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
-def _send_whole(cycle: RequestResponseCycle, status: int, lines: bytes, body: bytes) -> bool:
+def _send_whole(running: "ref[RequestResponseCycle]", status: int, lines: bytes, body: bytes) -> bool:
     """What `RequestResponseCycle.send` does with the two messages of an answer whose length is known."""
+    cycle = running()
+    if cycle is None or cycle.disconnected:
+        return True
     if cycle.flow.write_paused:
         return False
-    if cycle.disconnected:
-        return True
     if cycle.response_started:
         raise RuntimeError("an answer was sent before")
     cycle.response_started = cycle.response_complete = True
