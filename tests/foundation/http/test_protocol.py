@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import gc
 import re
 
 import pytest
 from tests.foundation.waiting import until
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from midrise.foundation.http.protocol import find_whole, lines_of
 from midrise.foundation.http.server import Listener, _config, _Server
@@ -114,6 +116,20 @@ async def test_a_client_that_is_slow_to_take_answers_is_waited_for(connect, shop
     assert shop.taken == [True, False]
     for _ in range(2):
         assert (await read_answer(reader))[1] == LARGE
+
+
+async def test_requests_leave_nothing_for_the_garbage_collector(connect):
+    reader, writer = await connect()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await read_answer(reader)
+        left = [each for each in gc.get_objects() if isinstance(each, RequestResponseCycle)]
+        assert len(left) <= 1  # the connection's last
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("requests", [1, 5])
