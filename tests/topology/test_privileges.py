@@ -5,6 +5,7 @@ import pwd
 from pathlib import Path
 
 import pytest
+from tests.topology.reach import as_another_user
 
 from midrise.topology import privileges
 from midrise.topology.background import running
@@ -28,7 +29,7 @@ def test_whoever_is_not_root_runs_servers_as_themselves() -> None:
     assert server_account() == Account()
 
 
-@as_root
+@as_another_user
 @pytest.mark.usefixtures("_without_namespaces")
 def test_where_namespaces_are_forbidden_servers_become_an_unprivileged_user(folder: Path) -> None:
     account = server_account()

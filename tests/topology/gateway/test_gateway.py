@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from tests.topology.reach import as_another_user
 
 from midrise.topology.errors import Refused
 from midrise.topology.gateway import GatewayConfigRefused, GatewaySettings, command, nginx_version, write_config
@@ -221,7 +222,7 @@ def test_a_taken_port_is_said_in_the_log(start, sockets):
     assert f"bind() to 127.0.0.1:{twin.port} failed" in second.stderr
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can start it as somebody else")
+@as_another_user
 def test_root_can_start_it_as_a_user_to_whom_only_the_folder_belongs(settings, nginx, port, tmp_path):
     nobody = pwd.getpwnam("nobody")
     with tempfile.TemporaryDirectory(prefix="midrise-") as outer:
