@@ -20,7 +20,15 @@ async def test_a_token_that_is_no_good_is_told_from_none(client):
 async def test_a_compressed_body_is_refused(client):
     headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
     answer = await client.post("/v1/auth/login", content=b"{}", headers=headers)
-    assert answer.status_code == 415
+    assert (answer.status_code, answer.headers["accept-post"]) == (415, "application/json")
+    assert answer.json()["detail"] == "The body must be application/json, without a Content-Encoding"
+
+
+async def test_a_compressed_patch_is_told_what_a_patch_may_be(customer):
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/merge-patch+json"}
+    answer = await customer.patch("/v1/me", content=b"{}", headers=headers)
+    assert answer.headers["accept-patch"] == "application/merge-patch+json, application/json"
+    assert "accept-post" not in answer.headers
 
 
 async def test_a_product_may_be_kept_and_asked_for_again_and_a_person_may_not(admin, client):

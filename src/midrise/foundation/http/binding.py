@@ -66,7 +66,7 @@ class BodyDecoder:
 
 def check_content_type(content_type: str, *, method: str) -> None:
     """Raises `UnsupportedMediaType` for a body that isn't JSON (or, with PATCH, a merge patch)."""
-    accepted = (MERGE_PATCH, JSON) if method == "PATCH" else (JSON,)
+    accepted = _accepted(method)
     media_type, _, parameters = content_type.partition(";")
     charset = parameters.partition("charset=")[2].strip('" ').lower()
     if media_type.strip().lower() not in accepted or charset not in {"", "utf-8", "utf8"}:
@@ -83,10 +83,10 @@ class StrictBody(AbstractDTO[Any]):
 
     def decode_bytes(self, value: bytes) -> Any:
         connection = self._connection
+        method = str(connection.scope.get("method"))
         if connection.headers.get("content-encoding", "identity").lower() != "identity":
-            raise UnsupportedMediaType("without a Content-Encoding")
-        content_type = connection.headers.get("content-type", "")
-        check_content_type(content_type, method=str(connection.scope.get("method")))
+            raise UnsupportedMediaType(", ".join(_accepted(method)), is_encoded=True)
+        check_content_type(connection.headers.get("content-type", ""), method=method)
         return self._decoders[connection.scope["route_handler"].handler_id].decode(value)
 
     @classmethod
@@ -123,6 +123,10 @@ class StrictBody(AbstractDTO[Any]):
     def __class_getitem__(cls, annotation: Any) -> type[Self]:
         del annotation
         return cls
+
+
+def _accepted(method: str) -> tuple[str, ...]:
+    return (MERGE_PATCH, JSON) if method == "PATCH" else (JSON,)
 
 
 def _plain(body: bytes) -> Any:

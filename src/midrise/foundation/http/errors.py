@@ -67,8 +67,9 @@ class UnsupportedMediaType(TransportError):
     title = "The content type is not supported"
     detail = "The body must be {accepted}"
 
-    def __init__(self, accepted: str) -> None:
-        super().__init__(accepted=accepted)
+    def __init__(self, accepted: str, *, is_encoded: bool = False) -> None:
+        # No call takes what is compressed, or otherwise encoded, whatever its type.
+        super().__init__(accepted=f"{accepted}, without a Content-Encoding" if is_encoded else accepted)
         self.accepted = accepted
 
 
