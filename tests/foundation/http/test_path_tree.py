@@ -11,7 +11,6 @@ def tree():
     tree.add(["things"], "list")
     tree.add(["things", None], "one")
     tree.add(["things", "by-name", None], "named")
-    tree.add(["things", "new"], None)
     tree.add([], "root")
     return tree
 
@@ -32,7 +31,7 @@ def test_what_is_spelt_out_goes_before_a_parameter(tree, path, found):
     "path",
     [
         *("", "/", "things", "xthings", "//things", "/things/", "/things//7", "/things/7/", "/things/7/8"),
-        *("/things/by-name", "/things/by-name/", "/things/new", "/things/a\0b", "/Things", "/other"),
+        *("/things/by-name", "/things/by-name/", "/things/a\0b", "/Things", "/other"),
     ],
 )
 def test_what_the_framework_reads_otherwise_is_left_to_it(tree, path):

@@ -6,6 +6,7 @@ plain values and looked at field by field.
 
 import re
 from collections.abc import Generator
+from functools import lru_cache
 from itertools import chain
 from typing import Any, ClassVar, Self
 
@@ -13,6 +14,7 @@ import msgspec
 from litestar.connection import ASGIConnection
 from litestar.dto import AbstractDTO
 from litestar.dto.data_structures import DTOFieldDefinition
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Reference, Schema
 from litestar.typing import FieldDefinition
 
@@ -73,6 +75,16 @@ def check_content_type(content_type: str, *, method: str) -> None:
         raise UnsupportedMediaType(", ".join(accepted))
 
 
+@lru_cache(maxsize=64)
+def is_accepted(content_type: bytes, *, method: str) -> bool:
+    """Whether `check_content_type` raises nothing. Most clients send one of a few."""
+    try:
+        check_content_type(content_type.decode("latin-1"), method=method)
+    except UnsupportedMediaType:
+        return False
+    return True
+
+
 class StrictBody(AbstractDTO[Any]):
     """Binds the ``data`` of every handler: Litestar's place for a decoder of one's own."""
 
@@ -88,6 +100,11 @@ class StrictBody(AbstractDTO[Any]):
             raise UnsupportedMediaType(", ".join(_accepted(method)), is_encoded=True)
         check_content_type(connection.headers.get("content-type", ""), method=method)
         return self._decoders[connection.scope["route_handler"].handler_id].decode(value)
+
+    @classmethod
+    def decoder_of(cls, handler: HTTPRouteHandler) -> BodyDecoder:
+        """That of the handler's ``data``."""
+        return cls._decoders[handler.handler_id]
 
     @classmethod
     def create_for_field_definition(

@@ -9,13 +9,13 @@ from litestar.routes import HTTPRoute
 
 from midrise.foundation.errors import Malformed
 from midrise.foundation.http.access import check_access, refuse_undeclared
-from midrise.foundation.http.asgi import App
+from midrise.foundation.http.asgi import App, Scope
 from midrise.foundation.http.binding import StrictBody
-from midrise.foundation.http.current import current_actor
+from midrise.foundation.http.current import ScopeProvider, current_actor
 from midrise.foundation.http.listing import Listing
 from midrise.foundation.http.options import OptionsAnswers
 from midrise.foundation.http.parameters import ParameterCheck
-from midrise.foundation.http.prepared_reads import PreparedReads
+from midrise.foundation.http.prepared_calls import PreparedCalls
 from midrise.foundation.http.problems import answer_error
 from midrise.foundation.paging import CursorSigner
 
@@ -37,14 +37,14 @@ def create_framework(
     """
     before = _BeforeHandlers()
 
-    def listing(request: Request[Any, Any, Any]) -> Listing:
-        return Listing(request, cursors)
+    def listing(scope: Scope) -> Listing:
+        return Listing(scope, cursors)
 
     app = Litestar(
         route_handlers=handlers,
         dependencies={
-            "actor": Provide(current_actor, sync_to_thread=False),
-            "listing": Provide(listing, sync_to_thread=False),
+            "actor": Provide(ScopeProvider(current_actor), sync_to_thread=False),
+            "listing": Provide(ScopeProvider(listing), sync_to_thread=False),
             **{name: _provided(service) for name, service in services.items()},
         },
         dto=StrictBody,
@@ -60,7 +60,7 @@ def create_framework(
     refuse_undeclared(app, permissions)
     _give_one_after_the_other(app)
     before.options, before.parameters = OptionsAnswers(app), ParameterCheck(app)
-    prepared = PreparedReads(app, parameters=before.parameters, framework=cast("App", app.asgi_handler))
+    prepared = PreparedCalls(app, parameters=before.parameters, framework=cast("App", app.asgi_handler))
     app.asgi_handler = cast("Any", prepared)
     return app
 

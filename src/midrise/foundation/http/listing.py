@@ -6,8 +6,9 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote, quote_plus
 
 import msgspec
-from litestar import Request, Response
+from litestar import Response
 
+from midrise.foundation.http.asgi import Scope
 from midrise.foundation.http.current import Injected
 from midrise.foundation.http.parameters import pairs_of
 from midrise.foundation.http.plain_answer import PlainAnswer
@@ -29,9 +30,9 @@ class Listing:
     A cursor belongs to a path with its filters and its order, whatever the limit.
     """
 
-    def __init__(self, request: Request[Any, Any, Any], cursors: CursorSigner) -> None:
-        self._path: str = request.scope["path"]
-        self._parameters = [pair for pair in pairs_of(request.scope["query_string"]) if pair[0] != "cursor"]
+    def __init__(self, scope: Scope, cursors: CursorSigner) -> None:
+        self._path: str = scope["path"]
+        self._parameters = [pair for pair in pairs_of(scope["query_string"]) if pair[0] != "cursor"]
         self._cursors = cursors
 
     def page(self, limit: int, cursor: str | None, *, keys: type[tuple[Any, ...]]) -> PageRequest:

@@ -12,8 +12,8 @@ class PathTree(Generic[Value]):
     def __init__(self) -> None:
         self._root = _Node[Value]()
 
-    def add(self, segments: Iterable[str | None], value: Value | None) -> None:
-        """A path; None stands for a segment that is a parameter, and for a value that there is none of."""
+    def add(self, segments: Iterable[str | None], value: Value) -> None:
+        """A path; None stands for a segment that is a parameter."""
         node = self._root
         for segment in segments:
             if segment is None:

@@ -17,7 +17,7 @@ from midrise.foundation.http.current import CurrentActor
 from midrise.foundation.http.etags import IfNoneMatch, resource_answer
 from midrise.foundation.http.listing import CurrentListing, ListOf
 from midrise.foundation.http.parameters import Cursor, Limit
-from midrise.foundation.http.prepared_reads import PreparedReads
+from midrise.foundation.http.prepared_calls import PreparedCalls
 from midrise.foundation.paging import page_of_sorted
 
 pytestmark = pytest.mark.anyio
@@ -189,8 +189,8 @@ def without_framework(monkeypatch):
         raise RuntimeError("left to the framework")
 
     monkeypatch.setattr(
-        "midrise.foundation.http.framework.PreparedReads",
-        lambda app, *, parameters, **_: PreparedReads(app, parameters=parameters, framework=refuse),
+        "midrise.foundation.http.framework.PreparedCalls",
+        lambda app, *, parameters, **_: PreparedCalls(app, parameters=parameters, framework=refuse),
     )
     return small_app(*HANDLERS)
 
@@ -199,7 +199,7 @@ def without_framework(monkeypatch):
 async def test_an_answer_is_the_frameworks(method, target, headers, monkeypatch):
     prepared = small_app(*HANDLERS)
     monkeypatch.setattr(
-        "midrise.foundation.http.framework.PreparedReads", lambda *_, framework, **__: framework
+        "midrise.foundation.http.framework.PreparedCalls", lambda *_, framework, **__: framework
     )
     plain = small_app(*HANDLERS)
     assert await told(prepared, method, target, headers) == await told(plain, method, target, headers)
