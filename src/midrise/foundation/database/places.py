@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -24,6 +25,15 @@ class ThrownAway(Exception):
     """The places were given up while somebody stood in their line: there are others."""
 
 
+@dataclass(frozen=True, slots=True)
+class Lent:
+    """A connection, the place that it has, and how asyncpg's pool knows it."""
+
+    connection: Any
+    places: "Places"
+    proxy: Any
+
+
 class Places:
     """A place is the right to have a connection. Each is free, or of one at hand, or of one that is lent out.
 
@@ -35,22 +45,22 @@ class Places:
     ) -> None:
         self.pool = pool
         self._free = number
-        self._at_hand: list[Any] = []
-        self._line: deque[asyncio.Future[Any]] = deque()
+        self._at_hand: list[Lent] = []
+        self._line: deque[asyncio.Future[Lent | None]] = deque()
         self._do_aside = do_aside
         self._tidying: asyncio.TimerHandle | None = None
         self._are_thrown_away = False
 
-    def find_at_hand(self) -> Any:
+    def find_at_hand(self) -> Lent | None:
         """The connection that came back last, or None. What broke meanwhile asyncpg has taken back itself."""
         while self._at_hand:
-            connection = self._at_hand.pop()
-            if _is_idle(connection):
-                return connection
+            lent = self._at_hand.pop()
+            if _is_idle(lent.connection):
+                return lent
             self._free += 1
         return None
 
-    async def wait(self, *, timeout_seconds: float) -> Any:
+    async def wait(self, *, timeout_seconds: float) -> Lent:
         """A connection, in the order in which callers came.
 
         Raises `TimeoutError` where none is free in time, `ThrownAway`, and what asyncpg raises when it can't
@@ -60,21 +70,29 @@ class Places:
         deadline = loop.time() + timeout_seconds
         if self._free:
             self._free -= 1
-        elif (connection := await self._stand_in_line(loop, deadline)) is not None:
-            return connection
+        elif (lent := await self._stand_in_line(loop, deadline)) is not None:
+            return lent
         try:
-            return await self.pool.acquire(timeout=max(deadline - loop.time(), 0.001))
+            proxy = await self.pool.acquire(timeout=max(deadline - loop.time(), 0.001))
         except BaseException:
             self._give(None)
             raise
+        return Lent(proxy.itself, self, proxy)
 
-    async def take_back(self, connection: Any, *, is_clean: bool) -> None:
-        """``is_clean`` where nothing was broken off on it: neither a statement nor a transaction."""
-        if is_clean and not self._are_thrown_away and _is_idle(connection):
-            self._give(connection)
-            return
+    def find_room_for(self, lent: Lent) -> bool:
+        """Take it back at once, if nothing was broken off on it: neither a statement nor a transaction.
+
+        False where it can't be lent again as it is: that is for `take_back`.
+        """
+        if self._are_thrown_away or not _is_idle(lent.connection):
+            return False
+        self._give(lent)
+        return True
+
+    async def take_back(self, lent: Lent) -> None:
+        """Have asyncpg clean it up, or end it."""
         try:
-            await self._release(connection)
+            await self._release(lent)
         finally:
             self._give(None)
 
@@ -89,9 +107,9 @@ class Places:
                 waiting.set_exception(ThrownAway)
         self._line.clear()
 
-    async def _stand_in_line(self, loop: asyncio.AbstractEventLoop, deadline: float) -> Any:
+    async def _stand_in_line(self, loop: asyncio.AbstractEventLoop, deadline: float) -> Lent | None:
         """A connection, or None for a free place."""
-        waiting = loop.create_future()
+        waiting: asyncio.Future[Lent | None] = loop.create_future()
         self._line.append(waiting)
         alarm = loop.call_at(deadline, _give_up, waiting)
         try:
@@ -106,17 +124,17 @@ class Places:
         finally:
             alarm.cancel()
 
-    def _give(self, connection: Any) -> None:
+    def _give(self, lent: Lent | None) -> None:
         """A connection, or None for the place of one, to who waits longest, or to nobody."""
         while self._line:
             waiting = self._line.popleft()
             if not waiting.done():
-                waiting.set_result(connection)
+                waiting.set_result(lent)
                 return
-        if connection is None:
+        if lent is None:
             self._free += 1
             return
-        self._at_hand.append(connection)
+        self._at_hand.append(lent)
         if self._are_thrown_away:
             self._give_back_at_hand()
         elif self._tidying is None:
@@ -127,23 +145,20 @@ class Places:
         self._give_back_at_hand()
 
     def _give_back_at_hand(self) -> None:
-        for connection in self._at_hand:
-            self._do_aside(self._release(connection))
+        for lent in self._at_hand:
+            self._do_aside(self._release(lent))
         self._free += len(self._at_hand)
         self._at_hand.clear()
 
-    async def _release(self, connection: Any) -> None:
+    async def _release(self, lent: Lent) -> None:
         # A connection that is broken asyncpg throws away, and the next caller gets a new one.
         with contextlib.suppress(*CONNECTION_TROUBLE, asyncpg.PostgresError):
-            await self.pool.release(connection, timeout=_RELEASE_TIMEOUT_SECONDS)
+            await self.pool.release(lent.proxy, timeout=_RELEASE_TIMEOUT_SECONDS)
 
 
 def _is_idle(connection: Any) -> bool:
-    """Whether the connection is there, and in no transaction."""
-    try:
-        return not connection.is_closed() and not connection.is_in_transaction()
-    except asyncpg.InterfaceError:  # it is gone, and asyncpg has taken it back
-        return False
+    """Whether the connection is there, and in no transaction. One that is gone asyncpg has taken back."""
+    return not connection.is_closed() and not connection.is_in_transaction()
 
 
 def _give_up(waiting: "asyncio.Future[Any]") -> None:

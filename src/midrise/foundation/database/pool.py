@@ -10,8 +10,9 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from midrise.foundation.database.connection import Connection
 from midrise.foundation.database.errors import CONNECTION_TROUBLE
-from midrise.foundation.database.places import Places, ThrownAway
+from midrise.foundation.database.places import Lent, Places, ThrownAway
 from midrise.foundation.errors import Unavailable
 
 _CLOSE_TIMEOUT_SECONDS = 5
@@ -33,14 +34,6 @@ class PoolSettings:
 
     def __repr__(self) -> str:
         return f"<PoolSettings {self.process} read_only={self.read_only}>"
-
-
-@dataclass(frozen=True, slots=True)
-class Lent:
-    """A connection, and the place that it has."""
-
-    connection: Any
-    places: Places
 
 
 class ConnectionPool:
@@ -77,15 +70,17 @@ class ConnectionPool:
     async def lend(self) -> Lent:
         """A connection, which whoever asks for it gives to `take_back`. Raises as `connection` does."""
         places = self._places
-        connection = places.find_at_hand() if places is not None else None
-        lent = await self._wait() if places is None or connection is None else Lent(connection, places)
+        lent = places.find_at_hand() if places is not None else None
+        if lent is None:
+            lent = await self._wait()
         self._lent += 1
         return lent
 
     async def take_back(self, lent: Lent, *, is_clean: bool) -> None:
         """``is_clean`` where nothing was broken off on it: neither a statement nor a transaction."""
         try:
-            await lent.places.take_back(lent.connection, is_clean=is_clean)
+            if not is_clean or not lent.places.find_room_for(lent):
+                await lent.places.take_back(lent)
         finally:
             self._lent -= 1
 
@@ -125,12 +120,12 @@ class ConnectionPool:
             while True:
                 places = self._places or await self._open()
                 with contextlib.suppress(ThrownAway):
-                    connection = await places.wait(timeout_seconds=self._settings.acquire_timeout_seconds)
+                    lent = await places.wait(timeout_seconds=self._settings.acquire_timeout_seconds)
                     if places is self._places:
-                        return Lent(connection, places)
+                        return lent
                     # Thrown away while it was opened.
-                    connection.terminate()
-                    await places.take_back(connection, is_clean=False)
+                    lent.connection.terminate()
+                    await places.take_back(lent)
         except (*CONNECTION_TROUBLE, asyncpg.PostgresError) as trouble:
             raise Unavailable from trouble
         finally:
@@ -145,6 +140,7 @@ class ConnectionPool:
                     max_size=self._settings.largest_size,
                     timeout=self._settings.connect_timeout_seconds,
                     command_timeout=self._settings.statement_timeout_seconds + 5,
+                    connection_class=Connection,
                     init=_teach_types,
                     reset=_leave_as_it_is,
                     server_settings=_server_settings(self._settings),
@@ -165,6 +161,7 @@ async def connect(settings: PoolSettings) -> Any:
     return await asyncpg.connect(
         dsn=settings.url,
         timeout=settings.connect_timeout_seconds,
+        connection_class=Connection,
         server_settings=_server_settings(settings),
     )
 

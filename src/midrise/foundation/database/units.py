@@ -21,7 +21,8 @@ from midrise.foundation.database.errors import (
     told_or_raised,
 )
 from midrise.foundation.database.nodes import Node, Nodes
-from midrise.foundation.database.pool import ConnectionPool, Lent
+from midrise.foundation.database.places import Lent
+from midrise.foundation.database.pool import ConnectionPool
 from midrise.foundation.database.positions import NOWHERE, Position, consistency
 from midrise.foundation.database.statements import FOUND, NEXT_XID, PLACE, XMIN, Statement
 from midrise.foundation.errors import Unavailable

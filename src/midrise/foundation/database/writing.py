@@ -17,7 +17,7 @@ from midrise.foundation.database.errors import (
 )
 from midrise.foundation.database.node import Node
 from midrise.foundation.database.nodes import PRESENT_LSN, Nodes
-from midrise.foundation.database.pool import Lent
+from midrise.foundation.database.places import Lent
 from midrise.foundation.database.positions import NOWHERE, consistency
 from midrise.foundation.database.write_units import AfterCommit, SingleWriteUnit, WriteUnit
 from midrise.foundation.errors import Unavailable
