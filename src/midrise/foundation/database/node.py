@@ -9,11 +9,10 @@ from typing import Any
 
 import asyncpg
 import structlog
-from sqlalchemy import select
 
+from midrise.foundation.database.log_end import LogEnd
 from midrise.foundation.database.pool import ConnectionPool, PoolSettings, connect
 from midrise.foundation.database.positions import Position
-from midrise.foundation.database.statements import Statement, present_lsn
 
 log = structlog.get_logger()
 
@@ -23,7 +22,6 @@ _GOOD_FOR_SECONDS = 0.5
 _POLL_TIMEOUT_SECONDS = 1.0
 _CONNECT_TIMEOUT_SECONDS = 2.0
 
-PRESENT_LSN = Statement(select(present_lsn().label("lsn")))
 _SYSTEM = "SELECT system_identifier FROM pg_control_system()"
 _POLL = """
 WITH place AS MATERIALIZED (
@@ -74,6 +72,7 @@ class Node:
         self.primary_timeline: int | None = None
         self.renewed_at = 0.0
         self.moved = asyncio.Event()
+        self.log_end = LogEnd(self.place)
         self._settings = settings
         self._received_timeline: int | None = None
         self._known_at = 0.0

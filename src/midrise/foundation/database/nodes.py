@@ -13,13 +13,13 @@ from typing import Any, Self
 from midrise.foundation.database.election import Election
 from midrise.foundation.database.errors import OldPrimary, tells_of_lost_primary
 from midrise.foundation.database.hosts import each_host
-from midrise.foundation.database.node import PRESENT_LSN, Node, is_on_replica
+from midrise.foundation.database.node import Node, is_on_replica
 from midrise.foundation.database.pool import PoolSettings
 from midrise.foundation.database.positions import Position
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.observability.metrics import REPLICA_LAG_SECONDS, REPLICA_USABLE
 
-__all__ = ["PRESENT_LSN", "Node", "Nodes"]
+__all__ = ["Node", "Nodes"]
 
 _MOST_REMEMBERED = 2000
 

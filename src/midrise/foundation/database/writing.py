@@ -16,7 +16,7 @@ from midrise.foundation.database.errors import (
     told_or_raised,
 )
 from midrise.foundation.database.node import Node
-from midrise.foundation.database.nodes import PRESENT_LSN, Nodes
+from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.database.places import Lent
 from midrise.foundation.database.positions import NOWHERE, consistency
 from midrise.foundation.database.write_units import AfterCommit, SingleWriteUnit, WriteUnit
@@ -125,12 +125,9 @@ class Writing(AbstractAsyncContextManager[WriteUnit]):
         """Learn where the change stands in the log, so that nobody who should see it misses it."""
         if not self._nodes.replicas:
             return
-        request, connection = consistency.get(), self._lent.connection
-        try:
-            place = self._node.place(await connection.fetchval(PRESENT_LSN.sql), connection) or NOWHERE
-        except (asyncpg.PostgresError, *CONNECTION_TROUBLE):
-            # The change is committed, its place unknown: its author is served by the primary from now on.
-            place = NOWHERE
+        request = consistency.get()
+        # Where that is unknown, who wrote it is served by the primary from now on.
+        place = await self._node.log_end.find(self._lent.connection)
         if request is not None:
             request.note(place)
         if place is not NOWHERE:
