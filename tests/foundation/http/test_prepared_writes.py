@@ -9,6 +9,7 @@ import pytest
 from litestar import Request, Response, delete, patch, post, put
 from litestar.background_tasks import BackgroundTask
 from litestar.datastructures import Cookie
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, RawBody
 from tests.foundation.http.both_ways import TOO_MUCH, Asked, told, with_framework_alone, without_framework
 from tests.foundation.http.small_app import PERMISSION, small_app
@@ -220,6 +221,26 @@ async def test_an_answer_is_the_frameworks(asked, monkeypatch):
 async def test_a_usual_write_does_not_come_to_the_framework(asked, monkeypatch):
     came = await told(without_framework(HANDLERS, monkeypatch), asked)
     assert came.status in {200, 201, 202, 203, 204, 400, 409, 422} or b"bug" in asked.pieces[0]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Asked("POST", "/things", MUG, [JSON]),
+        Asked("PUT", ONE, MUG, [JSON]),
+        Asked("PATCH", ONE, MUG, [JSON]),
+        Asked("DELETE", ONE),
+        Asked("POST", "/done", MUG, [JSON]),
+        Asked("POST", "/things/new"),
+    ],
+    ids=lambda asked: f"{asked.method} {asked.target}",
+)
+async def test_nor_does_what_a_handler_says_in_the_usual_way(asked, monkeypatch):
+    async def refuse(*_, **__):
+        raise RuntimeError("left to the framework")
+
+    monkeypatch.setattr(HTTPRouteHandler, "to_response", refuse)
+    assert (await told(small_app(*HANDLERS), asked)).status in {200, 201, 203, 204}
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE"])

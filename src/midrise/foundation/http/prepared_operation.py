@@ -68,7 +68,8 @@ class PreparedOperation:
         self._signature: Any = handler.signature_model
         self._decode = handler.default_deserializer
         self._encode = msgspec.json.Encoder(enc_hook=get_serializer(handler.resolve_type_encoders())).encode
-        self._says_json = handler.media_type == MediaType.JSON
+        # One that answers by a `Response` says nothing where it means JSON.
+        self._says_json = handler.media_type in {"", MediaType.JSON}
         self._path = [(each.name, each.parser) for each in route.path_parameters.values()]
         self._query = {each.field_alias: each.field_name for each in model.expected_query_params}
         self._headers = {
