@@ -1,11 +1,15 @@
 """The application as Midrise's own server calls it, for clients in the same process."""
 
+import asyncio
+
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
 from midrise.foundation.http.protocol import WHOLE_ANSWER
 
 
 class WholeAnswers:
-    """Lets an application send its answers in one piece, and takes them apart again for httpx."""
+    """Lets an application begin requests without a task and send its answers in one piece, and takes them apart
+    again for httpx.
+    """
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -14,13 +18,19 @@ class WholeAnswers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         whole: list[tuple[int, bytes, bytes]] = []
+        decided = asyncio.Event()
 
         def send_whole(status: int, lines: bytes, body: bytes) -> bool:
             whole.append((status, lines, body))
+            decided.set()
             return True
 
         scope["extensions"] = {WHOLE_ANSWER: send_whole}
-        await self._app(scope, receive, send)
+        begin = getattr(self._app, "begin", None)
+        if begin is not None and begin(scope, decided.set):
+            await decided.wait()
+        if not whole:
+            await self._app(scope, receive, send)
         self.sent_whole += len(whole)
         for status, lines, body in whole:
             headers = [tuple(line.split(b": ", 1)) for line in lines.split(b"\r\n")[:-1]]

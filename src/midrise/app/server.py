@@ -162,11 +162,13 @@ def _admission(settings: Settings, assembly: Assembly, cache: ValkeyCache) -> Ad
     (api_keys,) = (part.api_key_source for part in assembly.built if part.api_key_source is not None)
     callers = KnownCallers(sessions, cache, assembly.switch)
     in_force = KeysInForce(keys, cache=cache, switch=assembly.switch)
+    limiter = ValkeyRateLimiter(cache, shared)
     return Admission(
         tokens=assembly.house.access_tokens,
         sessions=sessions,
         api_keys=api_keys,
-        limiter=FallbackRateLimiter(ValkeyRateLimiter(cache, shared), LocalRateLimiter(local)),
+        limiter=FallbackRateLimiter(limiter, LocalRateLimiter(local)),
+        quick=limiter,
         cached=CachedAdmission(callers, in_force, KnownTokens(callers, in_force), assembly.switch),
     )
 

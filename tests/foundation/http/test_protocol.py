@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import gc
 import re
+from contextvars import ContextVar
+from typing import Any
 
 import pytest
 from tests.foundation.waiting import until
@@ -15,20 +17,31 @@ from midrise.foundation.http.server import Listener, _config, _Server
 pytestmark = pytest.mark.anyio
 
 LARGE = b"x" * 4_000_000
+somebodys = ContextVar("somebodys", default="nobody's")
 HEADERS = [(b"content-type", b"text/plain"), (b"x-name", b"caf\xe9\tau lait")]
 
 
 class Shop:
     """Answers `/large` with much and all else with little, in one piece where the server takes it; `/late` when
-    the test says so.
+    the test says so; `/quick` is begun without a task, and `/broken` not even that.
     """
 
     def __init__(self) -> None:
         self.taken: list[bool] = []
+        self.begun: list[Any] = []
+        self.somebodys = ""
         self.waiting = 0
         self.may_answer = asyncio.Event()
 
+    def begin(self, scope, start) -> bool:
+        if scope["path"] == "/broken":
+            raise ValueError
+        if scope["path"] == "/quick":
+            self.begun.append((start, find_whole(scope)))
+        return scope["path"] == "/quick"
+
     async def __call__(self, scope, receive, send) -> None:  # noqa: ARG002  as servers call it
+        self.somebodys = somebodys.get()
         body = LARGE if scope["path"] == "/large" else b"mug"
         headers = [*HEADERS, (b"content-length", b"%d" % len(body))]
         send_whole = find_whole(scope)
@@ -145,6 +158,30 @@ async def test_a_client_that_has_gone_is_sent_nothing(connect, shop, caplog, req
     await until(lambda: not shop.server.server_state.connections and not shop.server.server_state.tasks)
     assert all(shop.taken)
     assert caplog.records == []
+
+
+async def test_an_app_may_answer_without_a_task_or_have_one_started_later(connect, shop):
+    reader, writer = await connect()
+    writer.write(b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n")
+    await until(lambda: shop.begun)
+    assert not shop.server.server_state.tasks
+    start, send_whole = shop.begun.pop()
+    send_whole(200, lines_of([*HEADERS, (b"content-length", b"5")]), b"quick")
+    assert (await read_answer(reader))[1] == b"quick"
+
+    writer.write(b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n")
+    await until(lambda: shop.begun)
+    start, _ = shop.begun.pop()
+    somebodys.set("another request's")
+    start()
+    assert (await read_answer(reader))[1] == b"mug"
+    assert shop.somebodys == "nobody's"
+
+
+async def test_an_app_that_fails_to_begin_is_asked_as_usual(connect):
+    reader, writer = await connect()
+    writer.write(b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (await read_answer(reader))[1] == b"mug"
 
 
 @pytest.mark.parametrize(

@@ -10,30 +10,24 @@
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
-from uuid import UUID
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
 
 import msgspec
 
-from midrise.foundation.admission.keys_in_force import KeysInForce
-from midrise.foundation.admission.known_callers import KnownCallers
-from midrise.foundation.admission.known_tokens import RECORDS_OF_TOKEN, KnownToken, KnownTokens
-from midrise.foundation.admission.limits import LimitName, RateVerdict, address_key, api_key_key, user_key
+from midrise.foundation.admission.known_tokens import RECORDS_OF_TOKEN
+from midrise.foundation.admission.limits import LimitName, RateVerdict
 from midrise.foundation.admission.programs import ApiKeySource
-from midrise.foundation.admission.rate_limit import Held, RateLimiter
+from midrise.foundation.admission.questions import CachedAdmission, Claims, Question, Questions
+from midrise.foundation.admission.rate_limit import Held, RateLimiter, ValkeyRateLimiter
 from midrise.foundation.admission.session import Caller, SessionSource
-from midrise.foundation.cache.generations import Seen, read_record, record_key
-from midrise.foundation.cache.reads import Glance, Prefixes, glance_of
+from midrise.foundation.cache import CacheUnavailable
+from midrise.foundation.cache.generations import Seen, read_record
+from midrise.foundation.cache.reads import Glance, glance_of
 from midrise.foundation.errors import AppError, RateLimited, Unauthenticated
-from midrise.foundation.ids import text_of
-from midrise.foundation.security.api_keys import API_KEY_PREFIX, ApiKeyClaims
+from midrise.foundation.security.api_keys import ApiKeyClaims
 from midrise.foundation.security.tokens import AccessClaims, AccessTokens
-
-Claims = AccessClaims | ApiKeyClaims
-
-CALLER = "{caller}"
-"""Stands for the id of the user in the name of a generation."""
 
 MOST_ASKING = 6
 """How many requests ask the database for their session at once, while the cache is away."""
@@ -57,6 +51,10 @@ class Admitted(msgspec.Struct, frozen=True):
     writes: Seen | None = None
 
 
+Settling = Callable[[], Awaitable[Admitted]]
+"""What has to be awaited for a verdict; it raises as `Admission.admit` does."""
+
+
 class OverLimit(RateLimited):
     """The caller sent more requests than its limit allows; `Retry-After` says in how many seconds to return."""
 
@@ -76,13 +74,15 @@ class Admission:
         sessions: SessionSource,
         limiter: RateLimiter,
         api_keys: ApiKeySource | None = None,
-        cached: "CachedAdmission | None" = None,
+        cached: CachedAdmission | None = None,
+        quick: ValkeyRateLimiter | None = None,
     ) -> None:
-        self._tokens = tokens
+        self._questions = Questions(tokens=tokens, sessions=sessions, api_keys=api_keys, cached=cached)
         self._sessions = sessions
         self._limiter = limiter
         self._api_keys = api_keys
         self._cached = cached
+        self._quick = quick
         self._asking = asyncio.Semaphore(MOST_ASKING)
 
     async def admit(
@@ -99,29 +99,62 @@ class Admission:
         `generations` are what its answer depends on; `{caller}` in one stands for the user's id. Raises
         `OverLimit`, and `Unavailable` where the session's state can't be known.
         """
-        claims, rejection = self._identify(token)
-        kid = self._kid(token, claims)
-        prefix = self._cached.switch.prefix if self._cached is not None else None
-        known = self._find_known(claims, prefix)
-        keys = self._keys(prefix, claims, kid, known=known, generations=generations)
-        caller_key = _caller_key(limit, claims, address)
-        rate, held = await self._limiter.spend_and_read(limit, caller_key, records=keys, reads=())
+        return await self.ask(self._questions.of(token, address, limit=limit, generations=generations))
+
+    def admit_soon(
+        self,
+        tell: Callable[[Admitted | Settling], None],
+        *,
+        token: str | None,
+        address: str,
+        generations: tuple[str, ...] = (),
+    ) -> bool:
+        """Decide as `admit` does, and ``tell`` when the cache's answer has come; nobody need wait for it.
+
+        What is told is the verdict, or what has to be awaited for it: where the database must be asked, and
+        where the request is turned away. False where nobody is going to be told: then `admit` is to be asked.
+        """
+        if self._quick is None:
+            return False
+        question = self._questions.of(token, address, limit=LimitName.DEFAULT, generations=generations)
+        waiter = _Waiter(self, self._quick, question, tell)
+        return self._quick.ask(question.limit, question.caller_key, records=question.keys, waiter=waiter)
+
+    def find_usual(self, question: Question, rate: RateVerdict | None, held: Held) -> Admitted | None:
+        """The verdict, if all that it takes is known; None where somebody is to be asked, or turned away."""
         if rate is not None and not rate.allowed:
-            raise OverLimit(rate, caller_key)
-        if self._cached is None or self._cached.switch.prefix != prefix:
-            held = ()
-        if known is not None and known.stands(held):
-            asked = _read_records(keys[len(known.keys) :], held[len(known.keys) :])
-            return Admitted(
-                caller=known.caller, rate=rate, glance=glance_of(prefix, asked), writes=known.writes
-            )
-        seen = _read_records(keys, held)
+            return None
+        held = self._usable(question, held)
+        known, keys = question.known, question.keys
+        if known is not None:
+            if not known.stands(held):
+                return None
+            of_token = len(known.keys)
+            glance = glance_of(question.prefix, _read_records(keys[of_token:], held[of_token:]))
+            return Admitted(caller=known.caller, rate=rate, glance=glance, writes=known.writes)
+        if isinstance(question.claims, ApiKeyClaims):
+            return self._find_program_near(question, question.claims, rate, held)
+        if question.claims is not None or question.kid is not None:
+            return None
+        glance = glance_of(question.prefix, _read_records(keys, held))
+        return Admitted(rejection=question.rejection, rate=rate, glance=glance)
+
+    async def settle(self, question: Question, rate: RateVerdict | None, held: Held) -> Admitted:
+        """The verdict on what the cache has told. Raises as `admit` does."""
+        usual = self.find_usual(question, rate, held)
+        if usual is not None:
+            return usual
+        if rate is not None and not rate.allowed:
+            raise OverLimit(rate, question.caller_key)
+        claims, rejection, kid, prefix = question.claims, question.rejection, question.kid, question.prefix
+        held = self._usable(question, held)
+        seen = _read_records(question.keys, held)
         of_key: Sequence[Seen] = ()
         if kid is not None and self._cached is not None:
             of_key, seen = seen[:1], seen[1:]
             key_glance = glance_of(prefix, of_key)
             if claims is None and await self._cached.keys.learns(kid, key_glance):
-                claims, rejection = self._identify(token)
+                claims, rejection = self._questions.identify(question.token)
                 seen = ()
             elif (
                 claims is not None
@@ -139,10 +172,32 @@ class Admission:
         writes = own[2] if own else None
         return Admitted(caller=caller, rate=rate, glance=glance_of(prefix, asked), writes=writes)
 
-    def _find_known(self, claims: Claims | None, prefix: str | None) -> KnownToken | None:
-        if self._cached is None or prefix is None or not isinstance(claims, AccessClaims):
+    async def ask(self, question: Question) -> Admitted:
+        """Ask the cache, and whoever has to be asked. Raises as `admit` does."""
+        rate, held = await self._limiter.spend_and_read(
+            question.limit, question.caller_key, records=question.keys, reads=()
+        )
+        return await self.settle(question, rate, held)
+
+    def _find_program_near(
+        self, question: Question, claims: ApiKeyClaims, rate: RateVerdict | None, held: Held
+    ) -> Admitted | None:
+        seen, prefix = _read_records(question.keys, held), question.prefix
+        if self._cached is None or self._api_keys is None or prefix is None or not seen:
             return None
-        return self._cached.tokens.find(claims, prefix)
+        user, roles, writes, *asked = seen
+        caller = self._cached.callers.find_program_near(
+            claims, user=Glance(prefix, (user,)), roles=Glance(prefix, (roles,))
+        )
+        if caller is None:
+            return None
+        self._api_keys.note_use(claims.api_key_id)
+        return Admitted(caller=caller, rate=rate, glance=glance_of(prefix, asked), writes=writes)
+
+    def _usable(self, question: Question, held: Held) -> Held:
+        """What was held, if the cache may still be used as when it was asked for."""
+        is_usable = self._cached is not None and self._cached.switch.prefix == question.prefix
+        return held if is_usable else ()
 
     def _learn(
         self, claims: Claims, prefix: str | None, seen: Sequence[Seen], held: Sequence[bytes | None]
@@ -151,46 +206,6 @@ class Admission:
             return
         if len(seen) == RECORDS_OF_TOKEN:
             self._cached.tokens.learn(claims, prefix, seen, held[:RECORDS_OF_TOKEN])
-
-    def _kid(self, token: str | None, claims: Claims | None) -> str | None:
-        """The signing key that the token names; None for what is no token."""
-        if isinstance(claims, AccessClaims):
-            return claims.kid
-        return self._tokens.find_unknown_kid(token) if token is not None and claims is None else None
-
-    def _keys(
-        self,
-        prefix: str | None,
-        claims: Claims | None,
-        kid: str | None,
-        *,
-        known: KnownToken | None,
-        generations: Sequence[str],
-    ) -> Sequence[str]:
-        """Where the records are kept that are asked for: those of the caller, and those of the answer."""
-        if prefix is None:
-            return ()
-        asked: Sequence[str] = generations
-        if claims is not None:
-            user_id = text_of(claims.user_id)
-            asked = [name.replace(CALLER, user_id) for name in generations]
-        elif CALLER in " ".join(generations):
-            # What depends on the caller is nothing that a visitor is shown.
-            asked = ()
-        asked_keys = [record_key(prefix, name) for name in asked]
-        if known is not None:
-            return [*known.keys, *asked_keys]
-        return [*(record_key(prefix, name) for name in self._own_names(claims, kid)), *asked_keys]
-
-    def _own_names(self, claims: Claims | None, kid: str | None) -> Sequence[str]:
-        of_keys = [self._cached.keys.generation] if kid is not None and self._cached is not None else []
-        if claims is None:
-            return of_keys
-        return [
-            *of_keys,
-            *self._sessions.generations(claims.user_id),
-            writes_generation(_writer_id(claims)),
-        ]
 
     async def _find_caller(self, claims: Claims, prefix: str | None, own: Sequence[Seen]) -> Caller | None:
         if isinstance(claims, ApiKeyClaims):
@@ -222,47 +237,45 @@ class Admission:
             source.note_use(claims.api_key_id)
         return caller
 
-    def _identify(self, token: str | None) -> tuple[Claims | None, AppError | None]:
-        if token is None:
-            return None, None
-        try:
-            if self._api_keys is not None and token.startswith(API_KEY_PREFIX):
-                return self._api_keys.read(token), None
-            return self._tokens.verify(token), None
-        except Unauthenticated as rejection:
-            return None, rejection
-
-
-@dataclass(frozen=True, slots=True)
-class CachedAdmission:
-    """What admission remembers, and whether it may."""
-
-    callers: KnownCallers
-    keys: KeysInForce
-    tokens: KnownTokens
-    switch: Prefixes
-
 
 def _read_records(keys: Sequence[str], held: Held) -> Sequence[Seen]:
     try:
         return [read_record(key, record) for key, record in zip(keys, held, strict=bool(held))]
-    except ValueError:
+    except (ValueError, TypeError):
         # Somebody else wrote there: nothing of it is believed.
         return ()
 
 
-def writes_generation(caller_id: UUID) -> str:
-    """The generation of what a session, or an API key, writes; every change of its marks it."""
-    return f"writes:{text_of(caller_id)}"
+class _Waiter:
+    """Is told what the cache answers to a question, and tells what follows from it."""
 
+    __slots__ = ("_admission", "_limiter", "_question", "_tell")
 
-def _writer_id(claims: Claims) -> UUID:
-    return claims.api_key_id if isinstance(claims, ApiKeyClaims) else claims.session_id
+    def __init__(
+        self,
+        admission: Admission,
+        limiter: ValkeyRateLimiter,
+        question: Question,
+        tell: Callable[[Admitted | Settling], None],
+    ) -> None:
+        self._admission = admission
+        self._limiter = limiter
+        self._question = question
+        self._tell = tell
 
+    def done(self) -> bool:
+        return False
 
-def _caller_key(limit: LimitName, claims: Claims | None, address: str) -> str:
-    if claims is None or limit.is_by_address:
-        return address_key(address)
-    if isinstance(claims, ApiKeyClaims):
-        return api_key_key(claims.api_key_id)
-    return user_key(claims.user_id)
+    def set_result(self, answer: Any) -> None:
+        question = self._question
+        try:
+            rate, held = self._limiter.read(answer, question.limit, others=len(question.keys))
+        except CacheUnavailable:
+            self._tell(partial(self._admission.ask, question))
+            return
+        admitted = self._admission.find_usual(question, rate, held)
+        self._tell(admitted or partial(self._admission.settle, question, rate, held))
+
+    def set_exception(self, error: Exception) -> None:
+        self._limiter.note_failure(error)
+        self._tell(partial(self._admission.ask, self._question))

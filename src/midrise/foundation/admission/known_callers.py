@@ -74,7 +74,7 @@ class KnownCallers:
 
         Whatever changes a key changes the generation of its owner, whom its text names.
         """
-        call = f"{claims.user_id}/{claims.api_key_id}"
+        call = _api_key_call(claims)
         glance = Glance(prefix, (user,))
         state = self._api_keys.find_near(call, glance)
         if state is None:
@@ -84,6 +84,14 @@ class KnownCallers:
         if not state.lets_in(claims):
             return None
         return program(claims, state, await self._permissions(state.roles, Glance(prefix, (roles,))))
+
+    def find_program_near(self, claims: ApiKeyClaims, *, user: Glance, roles: Glance) -> Caller | None:
+        """The caller behind a key, where this process remembers all of that under these generations."""
+        state = self._api_keys.find_near(_api_key_call(claims), user)
+        if state is None or not state.lets_in(claims):
+            return None
+        permissions = self._combined.get((roles.values[0], state.roles))
+        return program(claims, state, permissions) if permissions is not None else None
 
     async def _permissions(self, names: tuple[str, ...], glance: Glance) -> frozenset[str]:
         known = self._combined.get((glance.values[0], names))
@@ -101,6 +109,10 @@ class KnownCallers:
                 self._combined.clear()
             self._combined[glance.values[0], names] = permissions
         return permissions
+
+
+def _api_key_call(claims: ApiKeyClaims) -> str:
+    return f"{text_of(claims.user_id)}/{text_of(claims.api_key_id)}"
 
 
 def _session_call(session_id: UUID, user_id: UUID) -> str:

@@ -8,14 +8,19 @@ tolerance has to wait.
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 from midrise.foundation.admission.limits import LimitName, RateLimit, RateLimits, RateVerdict
 from midrise.foundation.cache import CacheUnavailable, Script, ValkeyCache
-from midrise.foundation.cache.generations import RECORD_SECONDS, fresh_value
+from midrise.foundation.cache.calls import Argument, Waiter, pack
+from midrise.foundation.cache.generations import RECORD_SECONDS, VALUE_CHARACTERS, fresh_value
 
 _SCRIPT = Script(Path(__file__).with_name("admit.lua").read_text(encoding="utf-8"))
+
+_FRESH = b"?" * VALUE_CHARACTERS
+_MOST_PACKED = 4096
 
 Held = Sequence[bytes | None]
 """What the keys hold that were asked for beside the limit; nothing where the cache was not asked."""
@@ -58,21 +63,29 @@ class ValkeyRateLimiter:
             return None, ()
         answer = await self._cache.run(
             _SCRIPT,
-            keys=[f"midrise:rate:{limit.value}:{caller_key}", *records, *reads],
-            arguments=[
-                rule.interval_us if rule else 0,
-                rule.tolerance_us if rule else 0,
-                fresh_value(),
-                RECORD_SECONDS,
-                len(records),
-            ],
+            keys=[_key(limit, caller_key), *records, *reads],
+            arguments=_arguments(rule, fresh_value(), len(records)),
         )
-        if not _makes_sense(answer, rule, len(records) + len(reads)):
+        return self.read(answer, limit, others=len(records) + len(reads))
+
+    def ask(self, limit: LimitName, caller_key: str, *, records: tuple[str, ...], waiter: Waiter) -> bool:
+        """Have somebody told what the cache answers to the same, for `read`; False while it is away."""
+        before, behind = _packed(limit, _rule(self._limits, limit), caller_key, records)
+        return self._cache.ask(b"%b%b%b" % (before, fresh_value().encode("ascii"), behind), waiter)
+
+    def read(self, answer: Any, limit: LimitName, *, others: int) -> tuple[RateVerdict | None, Held]:
+        """The verdict, and what ``others`` keys hold. Raises `CacheUnavailable` for what makes no sense."""
+        rule = _rule(self._limits, limit)
+        if not _makes_sense(answer, rule, others):
             raise self._cache.distrust(answer)
         allowed, ahead_us, *held = answer
         if rule is None:
             return None, held
         return _verdict(limit, rule, allowed=allowed == 1, ahead_us=ahead_us), held
+
+    def note_failure(self, error: Exception) -> None:
+        """What somebody was told instead of an answer."""
+        self._cache.note_failure(error)
 
 
 class LocalRateLimiter:
@@ -144,6 +157,26 @@ class FallbackRateLimiter:
             return await self._shared.spend_and_read(limit, caller_key, records=records, reads=reads)
         except CacheUnavailable:
             return await self._local.spend(limit, caller_key), ()
+
+
+@lru_cache(maxsize=_MOST_PACKED)
+def _packed(
+    limit: LimitName, rule: RateLimit | None, caller_key: str, records: tuple[str, ...]
+) -> tuple[bytes, bytes]:
+    """The call of the script before and behind the fresh value: all else is the same for who asks again."""
+    arguments = _arguments(rule, _FRESH, len(records))
+    keys = (_key(limit, caller_key), *records)
+    before, _, behind = pack("EVALSHA", _SCRIPT.sha1, len(keys), *keys, *arguments).rpartition(_FRESH)
+    return before, behind
+
+
+def _key(limit: LimitName, caller_key: str) -> str:
+    return f"midrise:rate:{limit.value}:{caller_key}"
+
+
+def _arguments(rule: RateLimit | None, fresh: str | bytes, records: int) -> Sequence[Argument]:
+    interval_us, tolerance_us = (rule.interval_us, rule.tolerance_us) if rule else (0, 0)
+    return interval_us, tolerance_us, fresh, RECORD_SECONDS, records
 
 
 def _rule(limits: RateLimits, limit: LimitName) -> RateLimit | None:

@@ -13,9 +13,10 @@ from typing import Any
 import structlog
 from redis.exceptions import NoScriptError, RedisError
 
+from midrise.foundation.cache.calls import Argument, Waiter
 from midrise.foundation.cache.connection import open_source
 from midrise.foundation.cache.settings import CacheSettings
-from midrise.foundation.cache.shared_connection import Argument, SharedConnection
+from midrise.foundation.cache.shared_connection import SharedConnection
 
 log = structlog.get_logger()
 
@@ -66,6 +67,21 @@ class ValkeyCache:
     def run(self, script: Script, *, keys: Sequence[str], arguments: Sequence[Argument] = ()) -> Awaitable[Any]:
         """Run a script by its digest; its text goes over the line only where the server doesn't know it yet."""
         return self._call("EVALSHA", script.sha1, len(keys), *keys, *arguments, script=script)
+
+    def ask(self, packed: bytes, waiter: Waiter) -> bool:
+        """Have somebody told the answer to a packed command; False while the cache is away: then nobody is.
+
+        What goes wrong is told as it is, to be handed on to `note_failure`.
+        """
+        if self._is_away:
+            return False
+        self._shared.ask(packed, waiter)
+        return True
+
+    def note_failure(self, error: Exception) -> None:
+        """A call that was asked for by `ask` failed: others need not wait to find out."""
+        if not isinstance(error, NoScriptError):
+            self._rest(reason=type(error).__name__)
 
     async def ping(self) -> None:
         """Ask whether it is there, also while it is left alone; a good answer ends that at once."""

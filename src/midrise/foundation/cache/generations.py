@@ -10,6 +10,7 @@ out. docs/cache.md tells why no answer outlives a commit by that.
 import contextlib
 import os
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ RECORD_SECONDS = 24 * 3600
 ANSWER_SECONDS = 3600
 VALUE_CHARACTERS = 16
 _VALUES_AT_ONCE = 256
+_MOST_KNOWN = 4096
 
 _SEPARATOR = b":"
 _MARK = Script(Path(__file__).with_name("mark.lua").read_text(encoding="utf-8"))
@@ -51,8 +53,9 @@ def fresh_value() -> str:
     return next(_fresh_values)
 
 
-def read_record(key: str, record: object) -> Seen:
-    """The record as scripts give it. Raises `ValueError` for what is none."""
+@lru_cache(maxsize=_MOST_KNOWN)
+def read_record(key: str, record: bytes | None) -> Seen:
+    """The record as scripts give it; mostly it is what it was before. Raises `ValueError` for what is none."""
     value, separator, horizon = record.partition(_SEPARATOR) if isinstance(record, bytes) else (b"", b"", b"")
     if not separator or len(value) != VALUE_CHARACTERS:
         raise ValueError("a generation is a value and a horizon")

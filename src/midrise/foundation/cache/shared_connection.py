@@ -12,11 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import hiredis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
-Argument = bytes | str | int | float
+from midrise.foundation.cache.calls import DISCARDED, Argument, Call, Waiter, pack
 
 MOST_WAITING = 20_000
 """Calls that may be under way: more would only be answered too late."""
@@ -41,21 +40,13 @@ class RedisConnection(Protocol):
 
 
 @dataclass(slots=True, eq=False)
-class _Call:
-    packed: bytes
-    deadline: float
-    answer: "asyncio.Future[Any]"
-    is_repeated: bool = False
-
-
-@dataclass(slots=True, eq=False)
 class _Line:
     """One connection while it lasts."""
 
     connection: RedisConnection
     loop: asyncio.AbstractEventLoop
     """The one it was opened on. To ask for the running one is a system call, before Python 3.12."""
-    waiting: "deque[_Call]" = field(default_factory=deque)
+    waiting: "deque[Call]" = field(default_factory=deque)
     tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
 
 
@@ -70,7 +61,7 @@ class SharedConnection:
         self._budget_seconds = budget_seconds
         self._line: _Line | None = None
         self._opening: asyncio.Task[None] | None = None
-        self._unsent: deque[_Call] = deque()
+        self._unsent: deque[Call] = deque()
         self._is_flushing = False
         self._timer: asyncio.TimerHandle | None = None
         self.server_id: str | None = None
@@ -81,14 +72,18 @@ class SharedConnection:
 
     def call(self, *command: Argument) -> "asyncio.Future[Any]":
         """The answer to come. It raises redis-py's errors, `OSError`, and `TimeoutError` after the budget."""
-        loop = self._line.loop if self._line is not None else asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
-        if self._count_waiting() >= MOST_WAITING:
-            answer.set_exception(RedisConnectionError("Too many calls wait for the cache"))
-            return answer
-        self._unsent.append(_Call(_pack(*command), loop.time() + self._budget_seconds, answer))
-        self._send_soon(loop)
+        answer: asyncio.Future[Any] = self._find_loop().create_future()
+        self.ask(pack(*command), answer)
         return answer
+
+    def ask(self, packed: bytes, waiter: Waiter) -> None:
+        """Have somebody told the answer to what `pack` has made; or at once, that too many wait."""
+        if self._count_waiting() >= MOST_WAITING:
+            waiter.set_exception(RedisConnectionError("Too many calls wait for the cache"))
+            return
+        loop = self._find_loop()
+        self._unsent.append(Call(packed, loop.time() + self._budget_seconds, waiter))
+        self._send_soon(loop)
 
     async def close(self) -> None:
         """Close the connection; calls under way fail."""
@@ -103,6 +98,9 @@ class SharedConnection:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _find_loop(self) -> asyncio.AbstractEventLoop:
+        return self._line.loop if self._line is not None else asyncio.get_running_loop()
 
     def _count_waiting(self) -> int:
         return len(self._unsent) + (len(self._line.waiting) if self._line else 0)
@@ -144,7 +142,7 @@ class SharedConnection:
         connection = self._make_connection()
         try:
             await connection.connect()
-            await connection.send_packed_command(_pack("INFO", "server", "replication"), check_health=False)
+            await connection.send_packed_command(pack("INFO", "server", "replication"), check_health=False)
             described = await connection.read_response(timeout=math.inf)
         except (RedisError, OSError) as error:
             self._opening = None
@@ -194,8 +192,8 @@ class SharedConnection:
             if repeat and not call.is_repeated:
                 call.is_repeated = True
                 self._unsent.append(call)
-            elif not call.answer.done():
-                call.answer.set_exception(error)
+            elif not call.waiter.done():
+                call.waiter.set_exception(error)
         if line is not None:
             # The reader may be who found out: it ends by itself. Or it has not begun, and could close nothing.
             for task in line.tasks - {_current_task()}:
@@ -215,7 +213,7 @@ class SharedConnection:
         else:
             self._give_turns(oldest, _TURNS_OF_GRACE)
 
-    def _give_turns(self, oldest: _Call, turns: int) -> None:
+    def _give_turns(self, oldest: Call, turns: int) -> None:
         """Give up if the call is still unanswered after some turns of the event loop.
 
         Under a crowd of requests it may be this process that is late: the answer stands in the socket, and is
@@ -233,7 +231,7 @@ class SharedConnection:
                 self._opening = None
             self._fail(TimeoutError("The cache did not answer in time"), repeat=False)
 
-    def _find_oldest(self) -> _Call | None:
+    def _find_oldest(self) -> Call | None:
         waiting = self._line.waiting if self._line and self._line.waiting else self._unsent
         return waiting[0] if waiting else None
 
@@ -245,28 +243,11 @@ def _current_task() -> "asyncio.Task[Any] | None":
         return None
 
 
-def _pack(*command: Argument) -> bytes:
-    # hiredis' stub knows tuples of one member only.
-    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]
-    return packed
-
-
-class _Discarded:
-    """Takes the answer to a call whose caller went away."""
-
-    def set_result(self, answer: Any) -> None: ...
-
-    def set_exception(self, error: Exception) -> None: ...
-
-
-_DISCARDED = _Discarded()
-
-
-def _next(line: _Line) -> "asyncio.Future[Any] | _Discarded":
+def _next(line: _Line) -> Waiter:
     if not line.waiting:
         raise RedisConnectionError("The cache answers what nobody asked")
     call = line.waiting.popleft()
-    return _DISCARDED if call.answer.done() else call.answer
+    return DISCARDED if call.waiter.done() else call.waiter
 
 
 def _server_id(described: Any) -> str | None:

@@ -8,6 +8,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Begin = Callable[[Scope, Callable[[], object]], bool]
+"""The method `begin` that an application may have, by which a server spares itself a task for a request:
+whether it sees to it by itself, by answering in one piece or by having it started as usual."""
 
 
 def header_of(scope: Scope, name: bytes) -> str:

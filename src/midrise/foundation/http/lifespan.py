@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from midrise.foundation.errors import AppError
-from midrise.foundation.http.asgi import App, Receive, Scope, Send
+from midrise.foundation.http.asgi import App, Begin, Receive, Scope, Send
 from midrise.foundation.http.operations import Health
 
 log = structlog.get_logger()
@@ -28,6 +28,7 @@ class LivingApp:
 
     def __init__(self, http: App, *, health: Health, starts: Sequence[Step], stops: Sequence[Step]) -> None:
         self._http = http
+        self.begin: Begin | None = getattr(http, "begin", None)
         self._health = health
         self._starts = starts
         self._stops = stops

@@ -7,6 +7,7 @@ every answer are made into bytes once, and looked through then: `lines_of`.
 
 import re
 from collections.abc import Callable, Iterable
+from contextvars import copy_context
 from functools import lru_cache, partial
 from typing import Any
 from weakref import ref
@@ -16,9 +17,9 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from midrise.foundation.errors import Malformed
-from midrise.foundation.http.asgi import Scope
+from midrise.foundation.http.asgi import Begin, Scope
 from midrise.foundation.http.problems import PROBLEM_JSON, problem_of
-from midrise.foundation.ids import new_id
+from midrise.foundation.ids import new_id_hex
 from midrise.foundation.localization import Language
 
 log = structlog.get_logger()
@@ -37,8 +38,12 @@ _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 class Protocol(HttpToolsProtocol):
     """One connection."""
 
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        self._begin: Begin | None = getattr(self.app, "begin", None)
+
     def send_400_response(self, msg: str) -> None:
-        request_id = new_id().hex
+        request_id = new_id_hex()
         log.info("request.unreadable", reason=msg, request_id=request_id)
         problem = problem_of(Malformed(), path="/", request_id=request_id, language=Language.ENGLISH)
         body = msgspec.json.encode(problem)
@@ -54,7 +59,18 @@ class Protocol(HttpToolsProtocol):
         scope: Any = cycle.scope
         # The cycle holds the scope: if that held the cycle, only the garbage collector could take them away.
         scope["extensions"] = {WHOLE_ANSWER: partial(_send_whole, ref(cycle))}
-        super()._start_asgi_task(cycle, app)
+        start = super()._start_asgi_task
+        if self._begin is None or app is not self.app:
+            start(cycle, app)
+            return
+        try:
+            # What is started later must not be started as a part of the request whose turn it is then.
+            is_begun = self._begin(scope, partial(copy_context().run, start, cycle, app))
+        except Exception:
+            log.exception("request.not_begun")
+            is_begun = False
+        if not is_begun:
+            start(cycle, app)
 
 
 def find_whole(scope: Scope) -> SendWhole | None:

@@ -6,7 +6,7 @@ from functools import lru_cache
 from litestar.utils import normalize_path
 
 from midrise.foundation.actor import Actor
-from midrise.foundation.admission import Admission, Admitted, LimitName, OverLimit, RateVerdict
+from midrise.foundation.admission import Admission, Admitted, LimitName, OverLimit, RateVerdict, Settling
 from midrise.foundation.http.answer_head import Header, answer_head
 from midrise.foundation.http.asgi import App, Receive, Scope, Send, header_of
 from midrise.foundation.http.caching import CachePlans, PlannedCall
@@ -47,7 +47,7 @@ class AdmissionGate:
             return
         planned = self._planned(scope, path)
         try:
-            admitted = asked_before(scope) or await self._admission.admit(
+            admitted = await _asked_before(scope) or await self._admission.admit(
                 token=bearer_token(header_of(scope, b"authorization")),
                 address=scope["client"][0],
                 limit=self._limits.get(path, LimitName.DEFAULT),
@@ -71,12 +71,10 @@ class AdmissionGate:
         return self._plans.find(path, scope["query_string"])
 
 
-def asked_before(scope: Scope) -> Admitted | None:
-    """The verdict on a request that was asked for already; raises the refusal. See `QuickAnswers`."""
-    verdict: Admitted | Exception | None = scope["state"].get("admission")
-    if isinstance(verdict, Exception):
-        raise verdict
-    return verdict
+async def _asked_before(scope: Scope) -> Admitted | None:
+    """The verdict on a request that was asked about already; raises the refusal. See `QuickAnswers`."""
+    verdict: Admitted | Settling | None = scope["state"].get("admission")
+    return verdict if verdict is None or isinstance(verdict, Admitted) else await verdict()
 
 
 def _actor_of(scope: Scope, admitted: Admitted) -> Actor:

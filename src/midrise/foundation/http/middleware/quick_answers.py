@@ -5,14 +5,15 @@ one costs more than all that they do for it. So what they do is done here in a r
 the same order; whatever is not as usual goes through the layers. Both answer alike, which a test holds.
 """
 
-from collections.abc import Awaitable, Mapping
-from functools import lru_cache
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache, partial
 from time import perf_counter
 
 import msgspec
+import structlog
 
 from midrise.foundation.actor import Actor
-from midrise.foundation.admission import Admission, Admitted, RateVerdict
+from midrise.foundation.admission import Admission, Admitted, RateVerdict, Settling
 from midrise.foundation.cache.reads import CachedReads
 from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.database.positions import (
@@ -26,7 +27,7 @@ from midrise.foundation.http.asgi import App, Receive, Scope, Send
 from midrise.foundation.http.caching import CachePlans, PlannedCall
 from midrise.foundation.http.etags import LONGEST_IF_NONE_MATCH, is_known
 from midrise.foundation.http.kept_answer import KeptAnswer
-from midrise.foundation.http.middleware.access_log import GONE, AccessLog, note_request
+from midrise.foundation.http.middleware.access_log import AccessLog, note_request
 from midrise.foundation.http.middleware.admission_gate import actor_of, bearer_token, rate_headers
 from midrise.foundation.http.middleware.cached_answers import HIT, count_answer
 from midrise.foundation.http.middleware.client_address import FORWARDED_FOR, Proxies, peer_of
@@ -36,13 +37,18 @@ from midrise.foundation.http.middleware.security_headers import USUAL_HEADERS
 from midrise.foundation.http.protocol import SendWhole, find_whole, lines_of
 from midrise.foundation.observability.logs import RequestIds, request_ids
 
+log = structlog.get_logger()
+
 _OF_A_BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 Headers = Mapping[bytes, bytes]
 
 
 class _Call(msgspec.Struct, frozen=True):
-    """A plain request for what may be remembered; ``required`` is what its client must not fall behind."""
+    """A plain request for what may be remembered; ``required`` is what its client must not fall behind.
+
+    ``start`` has it go through the layers, which find in ``state`` what is known of it by then.
+    """
 
     planned: PlannedCall
     headers: Headers
@@ -51,6 +57,8 @@ class _Call(msgspec.Struct, frozen=True):
     required: Position | None
     started: float
     send_whole: SendWhole
+    state: dict[str, object]
+    start: Callable[[], object]
 
     def text(self, name: bytes) -> str:
         """The header of that name, or an empty text."""
@@ -87,38 +95,44 @@ class QuickAnswers:
         self._log = log
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        if scope["method"] == "GET":
-            planned = self._plans.find(scope["path"], scope["query_string"])
-            if planned is not None:
-                call = self._find_call(planned, scope)
-                if call is not None:
-                    return self._answer(call, scope, receive, send)
         return self._app(scope, receive, send)
 
-    async def _answer(self, call: _Call, scope: Scope, receive: Receive, send: Send) -> None:
-        request_ids.set(call.ids)
-        state = scope.setdefault("state", {})
-        self._log.in_progress += 1
-        try:
-            admitted = await self._admission.admit(
-                token=bearer_token(call.text(b"authorization")),
-                address=call.address,
-                generations=call.planned.generations,
-            )
-            if self._send(call, admitted):
-                return
-            state["admission"] = admitted
-        except Exception as refusal:  # noqa: BLE001  whatever it is: the layers know how to answer it
-            state["admission"] = refusal
-        except BaseException:
-            _note(call, GONE, actor=None)
-            raise
-        finally:
-            self._log.in_progress -= 1
-        state["started"], state["ids"] = call.started, call.ids
-        await self._app(scope, receive, send)
+    def begin(self, scope: Scope, start: Callable[[], object]) -> bool:
+        """Answer what is remembered as soon as the cache has told that it is of today; ``start`` all else then.
 
-    def _find_call(self, planned: PlannedCall, scope: Scope) -> _Call | None:
+        No task waits for the cache, whose reader calls. False for what is no such request.
+        """
+        if scope["method"] != "GET":
+            return False
+        planned = self._plans.find(scope["path"], scope["query_string"])
+        call = self._find_call(planned, scope, start) if planned is not None else None
+        if call is None:
+            return False
+        is_asked = self._admission.admit_soon(
+            partial(self._go_on, call),
+            token=bearer_token(call.text(b"authorization")),
+            address=call.address,
+            generations=call.planned.generations,
+        )
+        if is_asked:
+            self._log.in_progress += 1
+        return is_asked
+
+    def _go_on(self, call: _Call, verdict: Admitted | Settling) -> None:
+        self._log.in_progress -= 1
+        before = request_ids.set(call.ids)
+        try:
+            if isinstance(verdict, Admitted) and self._send(call, verdict):
+                return
+        except Exception:
+            # Whatever it is: the layers know how to answer.
+            log.exception("request.not_quick")
+        finally:
+            request_ids.reset(before)
+        call.state.update(admission=verdict, started=call.started, ids=call.ids)
+        call.start()
+
+    def _find_call(self, planned: PlannedCall, scope: Scope, start: Callable[[], object]) -> _Call | None:
         """The request, if it is plain: no header twice, no body, and nothing that would be refused."""
         headers: Headers = dict(scope["headers"])
         send_whole = find_whole(scope)
@@ -140,6 +154,8 @@ class QuickAnswers:
             required=required,
             started=perf_counter(),
             send_whole=send_whole,
+            state=scope.setdefault("state", {}),
+            start=start,
         )
 
     def _send(self, call: _Call, admitted: Admitted) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 from midrise.foundation.http.answer_head import AnswerHead
 from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send
-from midrise.foundation.ids import new_id
+from midrise.foundation.ids import new_id_hex
 from midrise.foundation.observability.logs import RequestIds, request_ids
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
@@ -48,7 +48,7 @@ def ids_of(request_id: bytes, traceparent: bytes) -> RequestIds:
     said = _REQUEST_ID.fullmatch(request_id)
     trace = _TRACEPARENT.fullmatch(traceparent) if traceparent else None
     return RequestIds(
-        said[0].decode("ascii") if said else new_id().hex, trace[1].decode("ascii") if trace else ""
+        said[0].decode("ascii") if said else new_id_hex(), trace[1].decode("ascii") if trace else ""
     )
 
 
