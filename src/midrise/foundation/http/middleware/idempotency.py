@@ -60,10 +60,10 @@ class IdempotencyKeys:
             attempt.add_body(message.get("body", b""))
             return message
 
-        async def send_and_tell(message: Message) -> None:
+        def send_and_tell(message: Message) -> Awaitable[None]:
             if attempt.replayed and message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), _REPLAYED]
-            await send(message)
+            return send(message)
 
         return self._app(scope, receive_and_hash, send if of_gateway else send_and_tell)
 
@@ -86,8 +86,10 @@ def read_key(header: str) -> str | None:
 
 def _key_of_client(scope: Scope) -> str | None:
     """The key; an empty text for one that can't be, and None where there is none."""
+    if scope["method"] != "POST":
+        return None
     headers = [value for name, value in scope["headers"] if name == b"idempotency-key"]
-    if scope["method"] != "POST" or not headers:
+    if not headers:
         return None
     return read_key(str(headers[0], "latin-1")) or ""
 
