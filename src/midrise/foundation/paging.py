@@ -1,6 +1,5 @@
 """Lists by keyset: a page starts behind the last row of the one before; page 10,000 costs what page 1 costs."""
 
-import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
@@ -10,6 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from midrise.foundation.errors import InvalidCursor
+from midrise.foundation.security.macs import Mac
 
 Row = TypeVar("Row")
 Shown = TypeVar("Shown")
@@ -61,7 +61,7 @@ class CursorSigner:
     """
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._key = Mac(key)
 
     def sign(self, keys: tuple[object, ...], *, query: str) -> str:
         payload = msgspec.msgpack.encode(keys)
@@ -84,5 +84,4 @@ class CursorSigner:
             raise InvalidCursor from None
 
     def _mac(self, payload: bytes, query: str) -> bytes:
-        message = query.encode() + b"\0" + payload
-        return hmac.digest(self._key, message, hashlib.sha256)[:_MAC_BYTES]
+        return self._key.digest(query.encode() + b"\0" + payload)[:_MAC_BYTES]

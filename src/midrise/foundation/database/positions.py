@@ -1,6 +1,5 @@
 """How far a database has come: what a client has seen or written, and what a server has replayed."""
 
-import hashlib
 import hmac
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -11,6 +10,7 @@ from functools import lru_cache
 import msgspec
 
 from midrise.foundation.errors import Fault, FaultCode, Malformed
+from midrise.foundation.security.macs import Mac
 
 _FIELDS = struct.Struct(">QIQ")  # system identifier, timeline, byte in the write-ahead log
 _MAC_BYTES = 10
@@ -131,7 +131,7 @@ class ConsistencyTokens:
     """Writes and reads the opaque tokens that carry positions."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._key = Mac(key)
         # Answers in a row mostly tell of the same place, and each remembered one of its own.
         self._sign_known = lru_cache(maxsize=_MOST_KNOWN)(self._sign)
 
@@ -159,4 +159,4 @@ class ConsistencyTokens:
         return Position(*_FIELDS.unpack(payload))
 
     def _mac(self, payload: bytes) -> bytes:
-        return hmac.digest(self._key, payload, hashlib.sha256)[:_MAC_BYTES]
+        return self._key.digest(payload)[:_MAC_BYTES]
