@@ -13,8 +13,8 @@ class WholeAnswers:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self.sent_whole = 0
-        """How many answers came in one piece."""
+        self.answered_in_one_step = 0
+        """How many answers no layer had a part in."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         whole: list[tuple[int, bytes, bytes]] = []
@@ -29,9 +29,10 @@ class WholeAnswers:
         begin = getattr(self._app, "begin", None)
         if begin is not None and begin(scope, decided.set):
             await decided.wait()
-        if not whole:
+        if whole:
+            self.answered_in_one_step += 1
+        else:
             await self._app(scope, receive, send)
-        self.sent_whole += len(whole)
         for status, lines, body in whole:
             headers = [tuple(line.split(b": ", 1)) for line in lines.split(b"\r\n")[:-1]]
             await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -85,10 +85,22 @@ def lines_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     Raises `ValueError` for what can't stand in one, such as the end of a line.
     """
     headers = list(headers)
-    for name, value in headers:
-        if _NAME.fullmatch(name) is None or _VALUE.fullmatch(value) is None:
-            raise ValueError(f"no header of HTTP: {name!r}")
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
+    names = tuple([name for name, _ in headers])
+    if not (_are_names(names) and _are_values(b"".join([value for _, value in headers]))):
+        raise ValueError(f"no headers of HTTP: {names!r}")
+    return b"\r\n".join([*map(b": ".join, headers), b""])
+
+
+@lru_cache(maxsize=1024)  # by far more than there are kinds of answers
+def _are_names(names: tuple[bytes, ...]) -> bool:
+    return all(_NAME.fullmatch(name) for name in names)
+
+
+def _are_values(values: bytes) -> bool:
+    """Whether nothing stands in them that may not. Whatever Python would print as it is may, and that is told
+    much faster.
+    """
+    return str(values, "latin-1").isprintable() or _VALUE.fullmatch(values) is not None
 
 
 def _send_whole(running: "ref[RequestResponseCycle]", status: int, lines: bytes, body: bytes) -> bool:

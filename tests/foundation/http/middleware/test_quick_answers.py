@@ -123,12 +123,12 @@ async def test_every_answer_is_the_same_either_way(application, client, admin, p
         kept = await remembered(caller, path)
         for name, headers in HEADERS.items():
             shown = {"etag": kept.headers.get("etag", "-"), "token": kept.headers.get("consistency-token", "-")}
-            before = caller.quick_app.sent_whole
+            before = caller.quick_app.answered_in_one_step
             quickly, by_layers = await caller.ask(
                 path, [(name, value.format(**shown) if "{" in value else value) for name, value in headers]
             )
             assert quickly == by_layers, f"{path} with {name}"
-            answered_quickly += caller.quick_app.sent_whole - before
+            answered_quickly += caller.quick_app.answered_in_one_step - before
     # Most of what is remembered is answered so: else this test would compare the layers with themselves.
     assert answered_quickly > 3 * len(HEADERS)
 
@@ -141,10 +141,10 @@ async def test_who_is_being_disabled_is_let_in_until_the_commit_and_is_known_no_
     async with held_commits() as waits:
         disabling = asyncio.create_task(admin.patch(f"/v1/users/{user['id']}", json={"is_active": False}))
         await until(waits)
-        before = me.quick_app.sent_whole
+        before = me.quick_app.answered_in_one_step
         during = [(await me.quickly.get("/v1/me")).status_code for _ in range(5)]
         # Nothing of what was read meanwhile may be remembered, not even who the caller is.
-        assert (during, me.quick_app.sent_whole) == ([200] * 5, before)
+        assert (during, me.quick_app.answered_in_one_step) == ([200] * 5, before)
     assert (await disabling).status_code == 200
     assert (await me.quickly.get("/v1/me")).status_code == 401
 
@@ -154,9 +154,9 @@ async def remembered(caller: BothWays, path: str) -> httpx.Response:
     answers = [await caller.quickly.get(path)]
 
     async def is_quick() -> bool:
-        before = caller.quick_app.sent_whole
+        before = caller.quick_app.answered_in_one_step
         answers.append(await caller.quickly.get(path))
-        return answers[-1].status_code != 200 or caller.quick_app.sent_whole > before
+        return answers[-1].status_code != 200 or caller.quick_app.answered_in_one_step > before
 
     # Spelt otherwise it is the same call, which the layers find out.
     if "//" not in path and not path.endswith("/"):

@@ -3,10 +3,9 @@ head.
 """
 
 import re
-from collections.abc import Awaitable
 
-from midrise.foundation.http.answer_head import AnswerHead
-from midrise.foundation.http.asgi import App, Message, Receive, Scope, Send
+from midrise.foundation.http.answer_head import AnswerHead, AnswerSending
+from midrise.foundation.http.asgi import App, Receive, Scope, Send
 from midrise.foundation.ids import new_id_hex
 from midrise.foundation.observability.logs import RequestIds, request_ids
 
@@ -30,15 +29,9 @@ class RequestContext:
         state["request_id"], state["answer"] = ids.request_id, head
         head.headers.append((b"x-request-id", ids.request_id.encode("ascii")))
 
-        def send_with_head(message: Message) -> Awaitable[None]:
-            if message["type"] == "http.response.start":
-                head.status = message["status"]
-                message["headers"] = head.complete(message.get("headers", ()))
-            return send(message)
-
         before = request_ids.set(ids)
         try:
-            await self._app(scope, receive, send_with_head)
+            await self._app(scope, receive, AnswerSending(head, scope, send))
         finally:
             request_ids.reset(before)
 
