@@ -9,7 +9,6 @@ remembered.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Generic, Protocol, TypeVar
 
@@ -34,8 +33,7 @@ class Prefixes(Protocol):
     def prefix(self) -> str | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Reading(Generic[Value]):
+class Reading(msgspec.Struct, Generic[Value], frozen=True):
     """What was read, and what its snapshot saw; ``value`` is None for what is not to be shared."""
 
     value: Value | None
@@ -64,18 +62,30 @@ class Glance(msgspec.Struct, frozen=True):
         return tuple([each.value for each in self.seen])
 
 
-@dataclass(slots=True)
-class _Flight(Generic[Value]):
-    values: tuple[bytes, ...]
-    landed: "asyncio.Future[_Landing[Value]]"
-
-
-@dataclass(frozen=True, slots=True)
-class _Landing(Generic[Value]):
+class _Landing(msgspec.Struct, Generic[Value], frozen=True):
     value: Value | None
     is_kept: bool
     is_placed: bool = False
     """Whether every statement told what its snapshot had seen, which was all that had to be."""
+
+
+class _Flight(Generic[Value]):
+    """A reading under way; mostly nobody joins it."""
+
+    __slots__ = ("_landed", "values")
+
+    def __init__(self, values: tuple[bytes, ...]) -> None:
+        self.values = values
+        self._landed: asyncio.Future[_Landing[Value]] | None = None
+
+    async def landing(self) -> _Landing[Value]:
+        if self._landed is None:
+            self._landed = asyncio.get_running_loop().create_future()
+        return await asyncio.shield(self._landed)
+
+    def land(self, landing: _Landing[Value]) -> None:
+        if self._landed is not None:
+            self._landed.set_result(landing)
 
 
 class CachedReads(Generic[Value]):
@@ -87,8 +97,9 @@ class CachedReads(Generic[Value]):
         self._cache = cache
         self._switch = switch
         self._generations = ValkeyGenerations(cache)
-        self._name = name
-        self._decoder = msgspec.msgpack.Decoder(kind)
+        self._kept_for = f"{name}.{_VERSION}:"
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._decode = msgspec.msgpack.Decoder(kind).decode
         self._near = _Near[Value](most_bytes)
         self._flights: dict[str, _Flight[Value]] = {}
         self._rounds: dict[str, asyncio.Future[Value | None]] = {}
@@ -110,7 +121,7 @@ class CachedReads(Generic[Value]):
         if not isinstance(kept, bytes) or self._switch.prefix != glance.prefix:
             return None
         try:
-            value = self._decoder.decode(kept)
+            value = self._decode(kept)
         except msgspec.MsgspecError:
             return None
         self._near.keep((call, *glance.values), value, len(kept))
@@ -124,13 +135,13 @@ class CachedReads(Generic[Value]):
         """
         flight = self._flights.get(call)
         if flight is not None:
-            landing = await asyncio.shield(flight.landed)
+            landing = await flight.landing()
             if landing.is_kept and flight.values == glance.values:
                 return landing.value
             # Whatever is begun from now on is begun after this call came.
             flight = self._flights.get(call)
             if flight is not None:
-                landing = await asyncio.shield(flight.landed)
+                landing = await flight.landing()
                 # Under the same values it is right also where it may not be kept: a long transaction keeps
                 # every reading from that, and must not send a crowd to the database one by one.
                 is_right = landing.is_kept or (landing.is_placed and flight.values == glance.values)
@@ -163,9 +174,9 @@ class CachedReads(Generic[Value]):
     async def _lead(
         self, call: str, glance: Glance, read: Callable[[], Awaitable[Reading[Value]]]
     ) -> Value | None:
-        landed: asyncio.Future[_Landing[Value]] = asyncio.get_running_loop().create_future()
         landing: _Landing[Value] = _Landing(None, is_kept=False)
-        self._flights[call] = _Flight(glance.values, landed)
+        flight: _Flight[Value] = _Flight(glance.values)
+        self._flights[call] = flight
         try:
             reading = await read()
             is_kept = await self._keep(call, glance, reading)
@@ -173,13 +184,13 @@ class CachedReads(Generic[Value]):
         finally:
             # Also where the leader was cancelled or failed: nobody waits for what will not come.
             del self._flights[call]
-            landed.set_result(landing)
+            flight.land(landing)
         return landing.value
 
     async def _keep(self, call: str, glance: Glance, reading: Reading[Value]) -> bool:
         if reading.value is None or reading.xmin is None or self._switch.prefix != glance.prefix:
             return False
-        encoded = msgspec.msgpack.encode(reading.value)
+        encoded = self._encode(reading.value)
         is_kept = await self._generations.fill(
             glance.seen,
             xmin=reading.xmin,
@@ -194,7 +205,7 @@ class CachedReads(Generic[Value]):
 
     def _far_key(self, call: str, glance: Glance) -> str:
         values = b"".join(glance.values).decode("ascii", "replace")
-        return f"{glance.prefix}{self._name}.{_VERSION}:{values}:{call}"
+        return f"{glance.prefix}{self._kept_for}{values}:{call}"
 
 
 Key = tuple[str | bytes, ...]

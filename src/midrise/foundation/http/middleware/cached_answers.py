@@ -1,6 +1,7 @@
 """Answers from the cache, before the framework is entered, and what it answers into the cache."""
 
 import hashlib
+from collections.abc import Awaitable
 from functools import lru_cache
 from typing import Any
 
@@ -29,11 +30,13 @@ class CachedAnswers:
         self._app = app
         self._reads = reads
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         planned: PlannedCall | None = scope["state"].get("planned")
         if planned is None or not _is_allowed(planned, scope):
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
+        return self._answer(planned, scope, receive, send)
+
+    async def _answer(self, planned: PlannedCall, scope: Scope, receive: Receive, send: Send) -> None:
         scope["path_template"] = planned.plan.template
         known = _find_if_none_match(scope)
         glance: Glance | None = scope["state"].get("glance")
@@ -53,7 +56,7 @@ class CachedAnswers:
         count_answer(planned.plan.template, outcome)
         if answer is None:
             # What was made is shown to this caller alone: an error, or what may not be remembered.
-            answer = making.kept()
+            answer = making.kept
             if answer is None or answer.missing is not None:
                 await making.send(send)
                 return
@@ -104,20 +107,20 @@ class _Making:
         self._messages: list[Message] = []
         self.actor: Actor = scope["state"]["actor"]
         self.is_made = False
+        self.kept: KeptAnswer | None = None
+        """What may be remembered of it: what was found, and that there is no such thing."""
 
     async def make(self) -> None:
-        async def catch(message: Message) -> None:
-            self._messages.append(message)
-
-        await self._app(self._scope, self._receive, catch)
+        await self._app(self._scope, self._receive, self._catch)
         self.is_made = True
+        self.kept = self._find_kept()
 
     async def read(self) -> Reading[KeptAnswer]:
         await self.make()
         request: Consistency | None = self._scope["state"].get("consistency")
         if request is None:
             return Reading(None)
-        return Reading(self.kept(), request.xmin, request.next_xid)
+        return Reading(self.kept, request.xmin, request.next_xid)
 
     @property
     def is_anyones(self) -> bool:
@@ -127,14 +130,16 @@ class _Making:
 
     async def make_kept(self) -> KeptAnswer | None:
         await self.make()
-        return self.kept()
+        return self.kept
 
     async def send(self, send: Send) -> None:
         for message in self._messages:
             await send(message)
 
-    def kept(self) -> KeptAnswer | None:
-        """What may be remembered of it: what was found, and that there is no such thing."""
+    async def _catch(self, message: Message) -> None:
+        self._messages.append(message)
+
+    def _find_kept(self) -> KeptAnswer | None:
         start = self._messages[0]
         request: Consistency | None = self._scope["state"].get("consistency")
         reached = request.reached if request else None
@@ -144,13 +149,14 @@ class _Making:
             return KeptAnswer(missing=error.resource, place=place) if isinstance(error, NotFound) else None
         if start["status"] != 200:
             return None
-        body = b"".join([message.get("body", b"") for message in self._messages[1:]])
+        parts = [message.get("body", b"") for message in self._messages[1:]]
+        body = parts[0] if len(parts) == 1 else b"".join(parts)
         headers = {name: value for name, value in start["headers"] if name in _KEPT_HEADERS}
         if b"etag" not in headers:
-            digest = hashlib.blake2b(body, digest_size=_TAG_BYTES).hexdigest()
-            headers[b"etag"] = f'"{digest}"'.encode()
+            digest = hashlib.sha256(body, usedforsecurity=False).digest()
+            headers[b"etag"] = b'"%b"' % digest[:_TAG_BYTES].hex().encode()
         tag = headers[b"etag"].decode("latin-1").strip('"')
-        headers[b"content-length"] = str(len(body)).encode()
+        headers[b"content-length"] = b"%d" % len(body)
         return KeptAnswer(tuple(headers.items()), body, tag, place=place)
 
 
