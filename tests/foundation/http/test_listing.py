@@ -67,6 +67,14 @@ async def test_the_link_keeps_the_query_and_can_stand_in_a_header(client):
     assert link.endswith('>; rel="next"')
 
 
+async def test_a_cursor_holds_however_its_query_is_spelt(client):
+    cursor = (await client.get("/shelves/top?limit=2&q=a&sort=-name")).json()["next_cursor"]
+    for query in ("q=%61&sort=%2Dname", "sort=-name&&q=a&", "limit=2&sort=-name&q=a"):
+        answer = await client.get(f"/shelves/top?{query}&cursor={cursor}")
+        assert answer.json()["items"][0] == THINGS[2]
+        assert answer.links["next"]["url"].count("cursor=") == 1
+
+
 async def test_the_last_page_has_no_next(client):
     cursor = (await client.get("/shelves/top?limit=100")).json()["next_cursor"]
     cursor = (await client.get("/shelves/top", params={"limit": 100, "cursor": cursor})).json()["next_cursor"]

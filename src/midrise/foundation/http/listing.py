@@ -1,6 +1,7 @@
 """Lists over HTTP: which page is asked for, and the page as the answer with the way to the next."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, quote_plus
@@ -15,6 +16,9 @@ from midrise.foundation.http.plain_answer import PlainAnswer
 from midrise.foundation.paging import CursorSigner, Page, PageRequest
 
 Item = TypeVar("Item")
+
+_PLAIN = re.compile(rb"(?:[A-Za-z0-9_.~-]+=[A-Za-z0-9_.~-]*(?:&|$))+")
+"""A query of which nothing has to be quoted (RFC 3986, section 2.3)."""
 
 
 class ListOf(msgspec.Struct, Generic[Item]):
@@ -32,7 +36,7 @@ class Listing:
 
     def __init__(self, scope: Scope, cursors: CursorSigner) -> None:
         self._path: str = scope["path"]
-        self._parameters = [pair for pair in pairs_of(scope["query_string"]) if pair[0] != "cursor"]
+        self._spelt = [each for each in _spelt(scope["query_string"]) if not each.startswith("cursor=")]
         self._cursors = cursors
 
     def page(self, limit: int, cursor: str | None, *, keys: type[tuple[Any, ...]]) -> PageRequest:
@@ -49,20 +53,26 @@ class Listing:
         if page.next_after is None:
             return PlainAnswer(ListOf(page.rows), headers=headers)
         cursor = self._cursors.sign(page.next_after, query=self._query())
-        target = f"{quote(self._path)}?{_encoded([*self._parameters, ('cursor', cursor)])}"
+        target = f"{_quoted_path(self._path)}?{'&'.join([*self._spelt, f'cursor={cursor}'])}"
         link = {"link": f'<{target}>; rel="next"'}
         return PlainAnswer(ListOf(page.rows, cursor), headers={**(headers or {}), **link})
 
     def _query(self) -> str:
         """What a cursor belongs to."""
-        return f"{self._path}?{_encoded(sorted(pair for pair in self._parameters if pair[0] != 'limit'))}"
+        return (
+            f"{self._path}?{'&'.join(sorted([each for each in self._spelt if not each.startswith('limit=')]))}"
+        )
 
 
 CurrentListing = Injected[Listing]
 
 
-def _encoded(pairs: Iterable[tuple[str, str]]) -> str:
-    return "&".join([f"{_quoted(name)}={_quoted(value)}" for name, value in pairs])
+def _spelt(query: bytes) -> Sequence[str]:
+    """Each parameter in the one spelling that cursors and links have."""
+    if _PLAIN.fullmatch(query):
+        return query.decode("ascii").rstrip("&").split("&")
+    return [f"{_quoted(name)}={_quoted(value)}" for name, value in pairs_of(query)]
 
 
 _quoted = lru_cache(maxsize=256)(quote_plus)
+_quoted_path = lru_cache(maxsize=256)(quote)

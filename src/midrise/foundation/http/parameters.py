@@ -103,7 +103,10 @@ class ParameterCheck:
 def pairs_of(query: bytes) -> Sequence[tuple[str, str]]:
     """The parameters of a query in their order. Raises `Malformed`."""
     try:
-        return parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict")
+        text = query.decode("ascii")
+        if "%" in text or "+" in text:
+            return parse_qsl(text, keep_blank_values=True, errors="strict")
+        return [(name, value) for name, _, value in [part.partition("=") for part in text.split("&") if part]]
     except UnicodeDecodeError:
         raise Malformed("The query string is not UTF-8 in percent-encoding") from None
 
