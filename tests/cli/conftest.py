@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import structlog
 
+from midrise.foundation.observability import logs
+
 
 @pytest.fixture(autouse=True)
 def own_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -17,6 +19,7 @@ def own_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(
         structlog, "configure", lambda **said: configure(**said | {"cache_logger_on_first_use": False})
     )
+    monkeypatch.setattr(logs, "_straight", logs._Straight())
     yield
     structlog.reset_defaults()
     root.handlers[:], root.level = handlers, level
