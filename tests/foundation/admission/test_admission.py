@@ -1,7 +1,10 @@
 """Admission: who is let in, who pays, and what a forged token gets."""
 
+import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -49,11 +52,14 @@ class KnownSessions:
 class House:
     """Admission and what it stands on."""
 
-    def __init__(self, limiter: RateLimiter | None = None) -> None:
+    def __init__(self, limiter: RateLimiter | None = None, quick: ValkeyRateLimiter | None = None) -> None:
         self.sessions = KnownSessions()
         self.tokens = AccessTokens(TokenSettings(), KeyRing([generate_signing_key(KeyState.CURRENT)]))
         self.admission = Admission(
-            tokens=self.tokens, sessions=self.sessions, limiter=limiter or LocalRateLimiter(THREE_AN_HOUR)
+            tokens=self.tokens,
+            sessions=self.sessions,
+            limiter=limiter or LocalRateLimiter(THREE_AN_HOUR),
+            quick=quick,
         )
         self.user_id, self.session_id = new_id(), new_id()
         self.token = self.log_in()
@@ -193,3 +199,21 @@ async def test_the_decision_about_a_session_is_the_same_whatever_the_cache_does(
     with pytest.raises(Unavailable):
         await house.admit(house.token)
     await cache.close()
+
+
+async def test_an_answer_that_nobody_thought_of_leaves_the_cache_to_others(fake_server):
+    async def answer_oddly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while asked := await reader.read(10_000):
+            for name in re.findall(rb"\*\d+\r\n\$\d+\r\n(\w+)", asked):
+                writer.write({b"EVALSHA": b"*2\r\n*0\r\n:1\r\n", b"PING": b"+PONG\r\n"}.get(name, b"+OK\r\n"))
+
+    async with fake_server(answer_oddly) as url:
+        cache = ValkeyCache(CacheSettings(CacheEndpoint.parse(url), process="test.1"))
+        await cache.ping()
+        house = House(quick=ValkeyRateLimiter(cache, THREE_AN_HOUR))
+        told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        assert house.admission.admit_soon(told.set_result, token=None, address=ADDRESS)
+        settle = await told
+        assert (await settle()).rate.remaining == 2
+        await cache.ping()
+        await cache.close()

@@ -22,7 +22,6 @@ from midrise.foundation.admission.programs import ApiKeySource
 from midrise.foundation.admission.questions import CachedAdmission, Claims, Question, Questions
 from midrise.foundation.admission.rate_limit import Held, RateLimiter, ValkeyRateLimiter
 from midrise.foundation.admission.session import Caller, SessionSource
-from midrise.foundation.cache import CacheUnavailable
 from midrise.foundation.cache.generations import Seen, read_record
 from midrise.foundation.cache.reads import Glance, glance_of
 from midrise.foundation.errors import AppError, RateLimited, Unauthenticated
@@ -268,13 +267,14 @@ class _Waiter:
 
     def set_result(self, answer: Any) -> None:
         question = self._question
+        told: Admitted | Settling
         try:
             rate, held = self._limiter.read(answer, question.limit, others=len(question.keys))
-        except CacheUnavailable:
-            self._tell(partial(self._admission.ask, question))
-            return
-        admitted = self._admission.find_usual(question, rate, held)
-        self._tell(admitted or partial(self._admission.settle, question, rate, held))
+            admitted = self._admission.find_usual(question, rate, held)
+            told = admitted or partial(self._admission.settle, question, rate, held)
+        except Exception:  # noqa: BLE001  whatever it is, the cache's reader must go on; asking again tells
+            told = partial(self._admission.ask, question)
+        self._tell(told)
 
     def set_exception(self, error: Exception) -> None:
         self._limiter.note_failure(error)
