@@ -174,6 +174,8 @@ ODD = [
     Asked("POST", "/things", [b"{" * TOO_MUCH, b"{"], [JSON]),
     Asked("POST", "/things", [b'{"na'], [JSON], breaks_off=True),
     Asked("POST", "/things", MUG, [JSON], breaks_off=True),
+    Asked("POST", "/things", [b'{"na'], [JSON, ("Content-Length", "9")], breaks_off=True),
+    Asked("POST", "/things", MUG, [JSON, ("Transfer-Encoding", "chunked")], breaks_off=True),
     Asked("POST", "/things", MUG, [JSON, ("X-Word", "long")]),
     Asked("POST", "/things", [b"{"], [JSON, ("X-Word", "long")]),
     Asked("POST", "/things?loud=1&quiet=1", [b"{"], [JSON]),

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import json
 import re
 from contextvars import ContextVar
 from typing import Any
@@ -182,6 +183,29 @@ async def test_an_app_that_fails_to_begin_is_asked_as_usual(connect):
     reader, writer = await connect()
     writer.write(b"GET /broken HTTP/1.1\r\nHost: x\r\n\r\n")
     assert (await read_answer(reader))[1] == b"mug"
+
+
+UNREADABLE = b"X: \x7f\r\n\r\n"
+
+
+async def test_what_can_not_be_read_is_refused_under_the_id_and_the_path_that_were_read(connect):
+    reader, writer = await connect()
+    writer.write(b"GET /late?a=secret HTTP/1.1\r\nHost: x\r\nX-Request-ID: r42\r\n" + UNREADABLE)
+    head, body = await read_answer(reader)
+    assert b"\r\nx-request-id: r42\r\n" in head
+    assert json.loads(body) | {"request_id": "r42", "instance": "/late"} == json.loads(body)
+
+
+@pytest.mark.parametrize("garbage", [b"\x7f\r\n\r\n", b"GET /b HTTP/1.1\r\n" + UNREADABLE])
+async def test_but_not_under_those_of_the_request_before(connect, garbage):
+    reader, writer = await connect()
+    writer.write(b"GET /a HTTP/1.1\r\nHost: x\r\nX-Request-ID: r42\r\n\r\n")
+    assert (await read_answer(reader))[1] == b"mug"
+    writer.write(garbage)
+    head, body = await read_answer(reader)
+    assert head.startswith(b"HTTP/1.1 400")
+    assert b"r42" not in head + body
+    assert json.loads(body)["instance"] in {"/", "/b"}
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,10 @@ class RequestTimeout(TransportError):
     detail = "The request did not arrive in time"
 
 
+class BodyBrokenOff(Malformed):
+    """The client went away before all of its body was there. Nobody reads the answer."""
+
+
 class PayloadTooLarge(TransportError):
     """The body is larger than the call takes: 1 MiB, 256 MiB for imports."""
 

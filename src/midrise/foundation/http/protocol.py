@@ -6,7 +6,7 @@ every answer are made into bytes once, and looked through then: `lines_of`.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import copy_context
 from functools import lru_cache, partial
 from typing import Any
@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from midrise.foundation.errors import Malformed
 from midrise.foundation.http.asgi import Begin, Scope
 from midrise.foundation.http.problems import PROBLEM_JSON, problem_of
-from midrise.foundation.ids import new_id_hex
+from midrise.foundation.http.request_ids import ids_of_headers
 from midrise.foundation.localization import Language
 
 log = structlog.get_logger()
@@ -43,9 +43,10 @@ class Protocol(HttpToolsProtocol):
         self._begin: Begin | None = getattr(self.app, "begin", None)
 
     def send_400_response(self, msg: str) -> None:
-        request_id = new_id_hex()
+        path, headers = self._read_so_far()
+        request_id = ids_of_headers(headers).request_id
         log.info("request.unreadable", reason=msg, request_id=request_id)
-        problem = problem_of(Malformed(), path="/", request_id=request_id, language=Language.ENGLISH)
+        problem = problem_of(Malformed(), path=path, request_id=request_id, language=Language.ENGLISH)
         body = msgspec.json.encode(problem)
         head = (
             "HTTP/1.1 400 Bad Request\r\n"
@@ -54,6 +55,15 @@ class Protocol(HttpToolsProtocol):
         )
         self.transport.write(head.encode("ascii") + body)
         self.transport.close()
+
+    def _read_so_far(self) -> tuple[str, Sequence[tuple[bytes, bytes]]]:
+        """The path and the headers of a request that can't be read to its end."""
+        scope: Any = self.scope
+        is_of_one_before = self.cycle is not None and self.cycle.scope is scope and self.cycle.response_complete
+        if scope is None or is_of_one_before:
+            return "/", ()
+        path, _, _ = self.url.partition(b"?")
+        return scope.get("path") or path.decode("ascii", "replace") or "/", scope["headers"]
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         scope: Any = cycle.scope

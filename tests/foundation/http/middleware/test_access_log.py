@@ -5,10 +5,11 @@ import json
 from uuid import UUID
 
 import pytest
-from litestar import get, post
+from litestar import Request, get, post
 from litestar.params import FromPath, JSONBody
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
+from tests.foundation.http.both_ways import Asked, told
 from tests.foundation.http.middleware.asgi_calls import answer_ok, call
 from tests.foundation.http.small_app import client_of, small_app
 
@@ -29,6 +30,11 @@ async def get_thing(thing: FromPath[str]) -> str:
 
 @post("/things", access=ANYONE)
 async def create_thing(data: JSONBody[dict[str, str]]) -> None: ...
+
+
+@post("/read", access=ANYONE)
+async def read_body(request: Request) -> None:
+    await request.body()
 
 
 @pytest.fixture
@@ -119,6 +125,17 @@ async def test_a_request_that_was_given_up_is_499():
         await asyncio.gather(task, return_exceptions=True)
     assert lines[0]["status"] == 499
     assert in_progress() == before
+
+
+@pytest.mark.parametrize("path", ["/things", "/read"])
+async def test_a_request_whose_body_broke_off_is_499_and_no_error(path):
+    app = small_app(create_thing, read_body)
+    labels = {"method": "POST", "route": path, "status": "499"}
+    before = REGISTRY.get_sample_value("midrise_request_seconds_count", labels) or 0
+    length = [("Content-Type", "application/json"), ("Content-Length", "30")]
+    came = await told(app, Asked("POST", path, [b'{"na'], length, breaks_off=True))
+    assert came.logged == ["request"]
+    assert REGISTRY.get_sample_value("midrise_request_seconds_count", labels) == before + 1
 
 
 async def test_its_time_is_counted_by_route_and_status(client):

@@ -7,6 +7,7 @@ from typing import Any
 from midrise.foundation.actor import Actor
 from midrise.foundation.http.answer_head import answer_head
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
+from midrise.foundation.http.errors import BodyBrokenOff
 from midrise.foundation.ids import text_of
 from midrise.foundation.observability import logs
 from midrise.foundation.observability.metrics import REQUEST_SECONDS, REQUESTS_IN_PROGRESS
@@ -18,7 +19,8 @@ GONE = 499
 class AccessLog:
     """Says what was asked (method, route), by whom, from where, what was answered and how long it took.
 
-    A request whose client went away before the answer began is logged with status 499, as nginx does.
+    A request whose client went away before its body was there, or before the answer began, is logged with
+    status 499, as nginx does.
     """
 
     def __init__(self, app: App) -> None:
@@ -40,7 +42,7 @@ class AccessLog:
                 method=str(state.get("method") or scope.get("method")),
                 # Litestar sets it when it has found the route; a path without one stays out of the metrics.
                 route=scope.get("path_template") or "-",
-                status=answer_head(scope).status or GONE,
+                status=_status(scope),
                 seconds=perf_counter() - started,
                 actor=state.get("actor"),
                 address=scope["client"][0],
@@ -63,6 +65,13 @@ def note_request(
         address=address,
         **of_program,
     )
+
+
+def _status(scope: Scope) -> int:
+    if isinstance(scope["state"].get("error"), BodyBrokenOff):
+        # An answer was made, but nobody was there to read it.
+        return GONE
+    return answer_head(scope).status or GONE
 
 
 @lru_cache(maxsize=4096)

@@ -32,9 +32,9 @@ from midrise.foundation.http.middleware.admission_gate import actor_of, bearer_t
 from midrise.foundation.http.middleware.cached_answers import HIT, count_answer
 from midrise.foundation.http.middleware.client_address import FORWARDED_FOR, Proxies, peer_of
 from midrise.foundation.http.middleware.cors import Origins
-from midrise.foundation.http.middleware.request_context import ids_of
 from midrise.foundation.http.middleware.security_headers import USUAL_HEADERS
 from midrise.foundation.http.protocol import SendWhole, find_whole, lines_of
+from midrise.foundation.http.request_ids import ids_of
 from midrise.foundation.observability.logs import RequestIds, request_ids
 
 log = structlog.get_logger()
