@@ -27,6 +27,7 @@ Result = TypeVar("Result")
 _MOST_TRIES = 3
 
 _PROBE = Statement(select(literal(1)))
+_PURGED_AT_ONCE = 5000
 
 log = structlog.get_logger()
 
@@ -116,10 +117,11 @@ class Database:
             return await self._attempts.claim(tx, attempt, kind) is not None
 
     async def purge_attempts(self) -> None:
-        """Forget results that need not be given again."""
-        if self._attempts is not None:
+        """Forget results that need not be given again; in small transactions."""
+        purged = _PURGED_AT_ONCE
+        while self._attempts is not None and purged == _PURGED_AT_ONCE:
             async with self.write() as tx:
-                await self._attempts.purge(tx)
+                purged = await self._attempts.purge(tx, limit=_PURGED_AT_ONCE)
 
     async def check(self) -> None:
         """Raises `Unavailable` where the primary does not answer."""

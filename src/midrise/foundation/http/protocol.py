@@ -59,7 +59,8 @@ class Protocol(HttpToolsProtocol):
     def _read_so_far(self) -> tuple[str, Sequence[tuple[bytes, bytes]]]:
         """The path and the headers of a request that can't be read to its end."""
         scope: Any = self.scope
-        is_of_one_before = self.cycle is not None and self.cycle.scope is scope and self.cycle.response_complete
+        cycle: Any = self.cycle  # None before the first request, whatever its annotation says
+        is_of_one_before = cycle is not None and cycle.scope is scope and cycle.response_complete
         if scope is None or is_of_one_before:
             return "/", ()
         path, _, _ = self.url.partition(b"?")

@@ -170,6 +170,17 @@ async def test_after_ten_minutes_a_record_counts_no_more_and_is_removed(open_dat
     assert await emptier.fetchval("SELECT count(*) FROM idempotency_keys") == 0
 
 
+async def test_however_many_have_had_their_time_only_those_are_removed(open_database, emptier):
+    database = open_database()
+    await emptier.execute(
+        "INSERT INTO idempotency_keys (id, fingerprint, sealed_result, expires_at)"
+        " SELECT int4send(n), '', '', now() + CASE WHEN n > 12000 THEN interval '1 hour' ELSE '0' END"
+        " FROM generate_series(1, 12003) AS n"
+    )
+    await database.purge_attempts()
+    assert await emptier.fetchval("SELECT count(*) FROM idempotency_keys") == 3
+
+
 async def test_what_is_kept_of_a_repeatable_call_is_sealed(open_database, emptier):
     await open_database().write_once(sent(), str, done_at_once("very particular words"))
     sealed = await emptier.fetchval("SELECT sealed_result FROM idempotency_keys")

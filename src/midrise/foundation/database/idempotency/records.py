@@ -108,7 +108,18 @@ _END = Statement(
     .values(sealed_result=bindparam("result"))
     .returning(_ONE)
 )
-_PURGE = Statement(delete(idempotency_keys).where(idempotency_keys.c.expires_at <= func.now()))
+_PURGE = Statement(
+    delete(idempotency_keys).where(
+        idempotency_keys.c.id.in_(
+            select(idempotency_keys.c.id)
+            .where(idempotency_keys.c.expires_at <= func.now())
+            .order_by(idempotency_keys.c.expires_at)
+            .limit(bindparam("limit"))
+            # One that is locked is just being renewed.
+            .with_for_update(skip_locked=True)
+        )
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +168,9 @@ class AttemptRecords:
         if kept is None:
             raise IdempotencyInProgress
 
-    async def purge(self, tx: WriteUnit) -> int:
-        """Remove what has had its time; how many."""
-        return await tx.execute(_PURGE)
+    async def purge(self, tx: WriteUnit, *, limit: int) -> int:
+        """Remove so many records at most that have had their time; how many it were."""
+        return await tx.execute(_PURGE, limit=limit)
 
     async def _refuse_twin(self, tx: WriteUnit, attempt: Attempt) -> bytes | None:
         row = await tx.row(_CLAIM, lock=_lock_of(attempt), id=attempt.record_id)
