@@ -213,7 +213,8 @@ async def test_an_answer_that_nobody_thought_of_leaves_the_cache_to_others(fake_
         house = House(quick=ValkeyRateLimiter(cache, THREE_AN_HOUR))
         told: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         assert house.admission.admit_soon(told.set_result, token=None, address=ADDRESS)
-        settle = await told
+        async with asyncio.timeout(30):
+            settle = await told
         assert (await settle()).rate.remaining == 2
         await cache.ping()
         await cache.close()
