@@ -39,8 +39,8 @@ class Bench:
 
     def measure(self, call: Call, figures: Figures, *, seconds: float) -> bool:
         """One round of one call; False where there is nothing to send yet."""
-        hash_us = self._on_server_core(hash_cpu_us) if call.includes_hash else 0.0
-        direct, cpu_us = self._load(call, self.house.api_socket, [self._api["api.1"]], seconds=seconds)
+        hash_us = self._hash_cpu_us(call)
+        direct, cpu_us = self._load_one_server(call, seconds=seconds)
         if not direct.answers:
             return False
         body_bytes = direct.body_bytes
@@ -64,6 +64,12 @@ class Bench:
         figures.gateway_p99_ms.append(whole.percentile_ms(0.99))
         figures.body_bytes.append(body_bytes)
         return True
+
+    def cpu_us(self, call: Call, *, seconds: float) -> float | None:
+        """CPU of an API server for one request; None where there is nothing to send yet."""
+        hash_us = self._hash_cpu_us(call)
+        direct, cpu_us = self._load_one_server(call, seconds=seconds)
+        return cpu_us - hash_us if direct.answers else None
 
     def warm_up(self, every: Sequence[Call]) -> None:
         """Have connections opened and statements prepared on every instance."""
@@ -119,6 +125,12 @@ class Bench:
             "its own (PSS)": pss_bytes(pid) / MEBIBYTE,
             "with what it shares (RSS)": rss_bytes(pid) / MEBIBYTE,
         }
+
+    def _hash_cpu_us(self, call: Call) -> float:
+        return self._on_server_core(hash_cpu_us) if call.includes_hash else 0.0
+
+    def _load_one_server(self, call: Call, *, seconds: float) -> tuple[Outcome, float]:
+        return self._load(call, self.house.api_socket, [self._api["api.1"]], seconds=seconds)
 
     def _on_server_core(self, work: Callable[[], Result]) -> Result:
         """Do something in this process on the core that the API server otherwise has to itself."""

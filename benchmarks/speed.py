@@ -2,7 +2,7 @@
 
     make bench
     make bench BENCH=--quick
-    make bench BENCH=--large                        # and again with 1,000,000 products and 100,000 users
+    make bench BENCH=--large                        # and beside one with 1,000,000 products, 100,000 users
     python benchmarks/speed.py --profile FOLDER     # needs py-spy
 
 It raises a Midrise of its own and leaves nothing behind but `benchmarks/results.json`. The API server has one
@@ -16,8 +16,9 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from calls import Call, Goods, calls
@@ -43,6 +44,7 @@ class Extent:
     """How much is measured: rounds, and the seconds of each load in them."""
 
     rounds: int
+    turns: int
     seconds: float
     hit_rate_seconds: float
     products: int
@@ -50,8 +52,8 @@ class Extent:
     large_users: int = 100_000
 
 
-USUAL = Extent(rounds=7, seconds=0.7, hit_rate_seconds=5, products=100_000)
-QUICK = Extent(rounds=3, seconds=0.25, hit_rate_seconds=2, products=20_000)
+USUAL = Extent(rounds=7, turns=21, seconds=0.7, hit_rate_seconds=5, products=100_000)
+QUICK = Extent(rounds=3, turns=15, seconds=0.25, hit_rate_seconds=2, products=20_000)
 
 
 def main() -> None:
@@ -75,7 +77,7 @@ def main() -> None:
                 report.memory_mib = {f"at idle: {name}": size for name, size in idle_mib.items()}
                 run(bench, goods, extent, folder=folder, only=given.only, report=report, console=console)
                 if given.large:
-                    run_large(bench, goods, extent, only=given.only, report=report, console=console)
+                    run_large(bench, report.calls, extent, bare=bare, report=report, console=console)
                 report.show(console)
                 report.write(RESULTS)
                 console.print(f"\n{RESULTS} has every round.{HINT}", markup=False)
@@ -107,14 +109,44 @@ def run(
 
 
 def run_large(
-    bench: Bench, goods: Goods, extent: Extent, *, only: str, report: Report, console: Console
+    bench: Bench,
+    wanted: Sequence[Call],
+    extent: Extent,
+    *,
+    bare: tuple[int, Path],
+    report: Report,
+    console: Console,
 ) -> None:
-    """Measure the calls again among many more products and users."""
-    console.print(f"Filling up to {extent.large_products:,} products and {extent.large_users:,} users")
-    more = extent.large_products - extent.products
-    crowd = fill_up(bench.house, goods, products=more, users=extent.large_users)
-    wanted = [call for call in calls(crowd) if only in call.name]
-    measure(bench, crowd, wanted, extent, figures=report.large_figures, limits={}, console=console)
+    """Measure the calls in turns with those of another house, which has many more products and users."""
+    console.print(f"Filling another with {extent.large_products:,} products and {extent.large_users:,} users")
+    with raised() as house:
+        crowded = Bench(house, bare, cores=bench.cores)
+        more = extent.large_products - extent.products
+        crowd = fill_up(house, fill(house, extent.products), products=more, users=extent.large_users)
+        among_many = {call.name: call for call in calls(crowd)}
+        pairs = [(call, among_many[call.name]) for call in wanted]
+        bench.warm_up(wanted)
+        crowded.warm_up([many for _, many in pairs])
+        for number in range(1, extent.turns + 1):
+            for few, many in pairs:
+                pair = in_turns(
+                    partial(bench.cpu_us, few, seconds=extent.seconds),
+                    partial(crowded.cpu_us, many, seconds=extent.seconds),
+                    starts_with_second=number % 2 == 0,
+                )
+                report.note_growth(few, pair)
+            console.print(f"turn {number} of {extent.turns} is done", style="dim")
+        bench.unexpected += crowded.unexpected
+
+
+def in_turns(
+    first: Callable[[], float | None], second: Callable[[], float | None], *, starts_with_second: bool
+) -> tuple[float | None, float | None]:
+    """What both tell, asked one after the other."""
+    if starts_with_second:
+        later = second()
+        return first(), later
+    return first(), second()
 
 
 def measure(
@@ -154,7 +186,9 @@ def record(bench: Bench, goods: Goods, folder: Path, *, only: str) -> None:
 def _arguments() -> argparse.Namespace:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
-    arguments.add_argument("--large", action="store_true", help="again with 1,000,000 products, 100,000 users")
+    arguments.add_argument(
+        "--large", action="store_true", help="also beside 1,000,000 products and 100,000 users"
+    )
     arguments.add_argument("--only", default="", help="only calls whose name has this in it")
     arguments.add_argument("--profile", type=Path, help="record stacks of each call here instead; needs py-spy")
     return arguments.parse_args()
