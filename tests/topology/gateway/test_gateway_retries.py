@@ -35,6 +35,17 @@ def test_a_read_whose_answer_can_not_be_read_is_answered_by_another(gateway, cli
         assert client.get("/v1/products").status_code == 200
 
 
+@pytest.mark.parametrize("method", READS)
+def test_a_read_that_every_instance_breaks_off_may_be_repeated_soon(gateway, client, method):
+    for instance in gateway.instances:
+        instance.answer = lambda _: None
+
+    answer = client.request(method, "/v1/products")
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert method == "HEAD" or answer.json()["code"] == "unavailable"
+
+
 @pytest.mark.parametrize("method", REPEATABLE_WRITES)
 def test_a_put_or_delete_that_an_instance_breaks_off_is_sent_to_another_one_under_the_same_id(
     gateway, client, method
@@ -280,7 +291,7 @@ def test_the_log_names_each_try(gateway, client):
     gateway.instances[0].answer = lambda _: None
     gateway.instances[1].answer = lambda _: None
 
-    answer = client.get("/v1/x", headers={"X-Request-ID": "tries"})
+    answer = client.put("/v1/x", headers={"X-Request-ID": "tries"})
 
     assert answer.status_code == 502
     line = gateway.line("tries")
