@@ -89,7 +89,8 @@ class Products:
         Raises `NotFound`, `PreconditionFailed`, `Invalid`, `SkuTaken` and `SlugTaken`.
         """
         changes.check()
-        async with self._database.write() as tx:
+
+        async def change(tx: WriteUnit) -> Product:
             product = await self._locked(tx, product_id, expected)
             changed = product.with_changes(changes)
             facts = facts_changed(product, changed)
@@ -101,7 +102,9 @@ class Products:
             for action, part in ((ProductAction.PRICE_CHANGED, price), (ProductAction.CHANGED, facts)):
                 if part:
                     await self._audit.record(tx, actor, action=action, resource=product.resource, changes=part)
-        return stored
+            return stored
+
+        return await self._database.write_once(actor.attempt, Product, change)
 
     async def delete(self, actor: Actor, product_id: UUID, *, expected: Expected) -> None:
         """Raises `NotFound` and `PreconditionFailed`."""

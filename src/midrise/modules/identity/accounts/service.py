@@ -89,7 +89,8 @@ class Accounts:
         `EmailTaken`, `LastAdministrator` and `PreconditionFailed`.
         """
         password_hash = await self._check(user_id, changes)
-        async with self._database.write() as tx:
+
+        async def change(tx: WriteUnit) -> User:
             before = await self._users.lock(tx, user_id)
             await self._require_authority(tx, before, actor=actor)
             expected.check(str(before.version), current=str(before.version))
@@ -104,6 +105,8 @@ class Accounts:
             if password_hash is not None:
                 await self._set_password(tx, after, password_hash, actor=actor)
             return after
+
+        return await self._database.write_once(actor.attempt, User, change)
 
     async def remove(self, user_id: UUID, *, actor: Actor, expected: Expected) -> None:
         """Delete an account: its sessions end, what is stored of the person goes, and the audit keeps an id

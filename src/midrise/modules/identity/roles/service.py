@@ -84,12 +84,13 @@ class Roles:
 
         Raises `NotFound`, `Invalid`, `Forbidden`, `RoleBuiltIn` and `PreconditionFailed`.
         """
-        async with self._database.write() as tx:
+
+        async def change(tx: WriteUnit) -> Role:
             before = await self._lock(tx, name)
             expected.check(str(before.version), current=str(before.version))
             after = self._changed(before, changes, actor=actor)
             if after == before:
-                return self._as_effective(before)
+                return before
             await self._roles.save(tx, after)
             tx.mark(ROLES_GENERATION)
             await self._audit.record(
@@ -99,7 +100,9 @@ class Roles:
                 resource=after.resource,
                 changes=changes_between(_described(before), _described(after)),
             )
-        return self._as_effective(replace(after, version=before.version + 1))
+            return replace(after, version=before.version + 1)
+
+        return self._as_effective(await self._database.write_once(actor.attempt, Role, change))
 
     async def remove(self, name: str, *, actor: Actor, expected: Expected) -> None:
         """Raises `NotFound`, `RoleBuiltIn`, `RoleInUse`, `Forbidden` and `PreconditionFailed`."""
