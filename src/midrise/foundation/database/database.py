@@ -12,7 +12,7 @@ from midrise.foundation.database.errors import (
     REPEATABLE_TROUBLE,
     ConstraintErrors,
 )
-from midrise.foundation.database.idempotency import Attempt, AttemptRecords
+from midrise.foundation.database.idempotency import Attempt, AttemptRecords, IdempotencyKeyReused, Kept
 from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.database.pool import PoolSettings
 from midrise.foundation.database.positions import consistency
@@ -20,7 +20,7 @@ from midrise.foundation.database.statements import Statement
 from midrise.foundation.database.units import ReadUnit
 from midrise.foundation.database.write_units import WriteUnit
 from midrise.foundation.database.writing import SingleWriting, Writing
-from midrise.foundation.errors import Unavailable
+from midrise.foundation.errors import AppError, Unavailable
 
 Result = TypeVar("Result")
 
@@ -93,20 +93,22 @@ class Database:
         self, attempt: Attempt | None, kind: type[Result], work: Callable[[WriteUnit], Awaitable[Result]]
     ) -> Result:
         """Do work in a unit that writes, and give its result; for an attempt that was made before, the result
-        of that, and no work is done. An attempt of the gateway's waits for one that is under way.
+        of that, and nothing is changed. An attempt of the gateway's waits for one that is under way.
 
         Only a result that was committed is kept. ``kind`` is its type, to read it again. Work that the database
         rolled back for the sake of another (a deadlock, a serialization failure) is done again, so it must do
         nothing but statements. Raises what `write` and the work raise, `IdempotencyInProgress` and
         `IdempotencyKeyReused`.
         """
-        for _ in range(_MOST_TRIES - 1):
-            try:
-                return await self._write_once(attempt, kind, work)
-            except Unavailable as told:
-                if not isinstance(told.__cause__, REPEATABLE_TROUBLE):
-                    raise
-        return await self._write_once(attempt, kind, work)
+        try:
+            return await self._write_patiently(attempt, kind, work)
+        except Unavailable:
+            raise
+        except AppError as refused:
+            kept = await self._find_twin(refused, attempt, kind)
+            if kept is None:
+                raise
+            return kept.result
 
     async def was_done(self, attempt: Attempt | None, kind: type[Result]) -> bool:
         """Whether the attempt was made before and came to a result; for work that begins before `write_once`,
@@ -132,6 +134,32 @@ class Database:
         if self._marking is not None:
             await self._marking.close()
         await self.nodes.close()
+
+    async def _write_patiently(
+        self, attempt: Attempt | None, kind: type[Result], work: Callable[[WriteUnit], Awaitable[Result]]
+    ) -> Result:
+        for _ in range(_MOST_TRIES - 1):
+            try:
+                return await self._write_once(attempt, kind, work)
+            except Unavailable as told:
+                if not isinstance(told.__cause__, REPEATABLE_TROUBLE):
+                    raise
+        return await self._write_once(attempt, kind, work)
+
+    async def _find_twin(
+        self, refused: AppError, attempt: Attempt | None, kind: type[Result]
+    ) -> Kept[Result] | None:
+        """What the twin came to whose change may be what the work was refused for.
+
+        A claim looks for records as they were before it had the lock. So the twin may have ended in between,
+        and the work then met what the twin had made: a product of the same SKU, say.
+        """
+        if attempt is None or attempt.of_gateway or self._attempts is None:
+            return None
+        if isinstance(refused, IdempotencyKeyReused):
+            return None
+        async with self.read() as unit:
+            return await self._attempts.find(unit, attempt, kind)
 
     async def _write_once(
         self, attempt: Attempt | None, kind: type[Result], work: Callable[[WriteUnit], Awaitable[Result]]

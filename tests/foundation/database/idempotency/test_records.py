@@ -64,6 +64,12 @@ def done_at_once(outcome: str | None = "done") -> Work:
     return work
 
 
+def failing(outcome: Exception) -> Work:
+    work = Work(outcome)
+    work.free.set()
+    return work
+
+
 def sent(
     key: str = "f" * 32,
     *,
@@ -155,6 +161,32 @@ async def test_a_client_can_not_name_what_the_gateway_sent(open_database):
     await database.write_once(sent(), str, work)
     await database.write_once(sent(of_gateway=False), str, work)
     assert work.times == 2
+
+
+@pytest.mark.parametrize("outcome", [NotFound("product"), None])
+async def test_who_was_refused_for_what_a_twin_had_just_made_gets_the_twins_outcome(
+    open_database, emptier, outcome
+):
+    """The claim sees the records of a moment before it has the lock: a twin may have ended in between."""
+    database, of_twin = open_database(), done_at_once("of the twin")
+    await database.write_once(sent(of_gateway=False), str, of_twin)
+    record = await emptier.fetchrow("DELETE FROM idempotency_keys RETURNING *")
+
+    async def work(_: WriteUnit) -> str:
+        await emptier.execute("INSERT INTO idempotency_keys VALUES ($1, $2, $3, $4)", *record)
+        if outcome:
+            raise outcome
+        return "of both"
+
+    attempt = sent(of_gateway=False)
+    assert await database.write_once(attempt, str, work) == "of the twin"
+    assert attempt.replayed
+
+
+async def test_who_was_refused_on_the_merits_stays_so(open_database):
+    database = open_database()
+    with pytest.raises(NotFound):
+        await database.write_once(sent(of_gateway=False), str, failing(NotFound("product")))
 
 
 async def test_after_ten_minutes_a_record_counts_no_more_and_is_removed(open_database, emptier):

@@ -98,12 +98,18 @@ async def test_keys_belong_to_their_caller(admin: httpx.AsyncClient, application
 async def test_of_many_at_once_one_acts_and_the_rest_replay_or_wait(
     admin: httpx.AsyncClient, emptier: asyncpg.Connection
 ):
-    answers = await asyncio.gather(*(admin.post("/v1/roles", json=role(), headers=KEY) for _ in range(20)))
-    assert {answer.status_code for answer in answers} <= {201, 409}
-    assert {a.json()["code"] for a in answers if a.status_code == 409} <= {"idempotency_in_progress"}
-    acted = [a for a in answers if a.status_code == 201 and "idempotency-replayed" not in a.headers]
-    assert len(acted) == 1
-    assert await emptier.fetchval("SELECT count(*) FROM audit_events WHERE action = 'role:created'") == 1
+    async def create(number: int) -> httpx.Response:
+        return await admin.post(
+            "/v1/roles", json=role(f"clerk-{number}"), headers={"Idempotency-Key": f"clerk-{number}-of-many"}
+        )
+
+    for number in range(30):
+        answers = await asyncio.gather(*(create(number) for _ in range(8)))
+        assert {answer.status_code for answer in answers} <= {201, 409}
+        assert {a.json()["code"] for a in answers if a.status_code == 409} <= {"idempotency_in_progress"}
+        acted = [a for a in answers if a.status_code == 201 and "idempotency-replayed" not in a.headers]
+        assert len(acted) == 1
+    assert await emptier.fetchval("SELECT count(*) FROM audit_events WHERE action = 'role:created'") == 30
 
 
 async def test_after_a_day_the_key_is_fresh(admin: httpx.AsyncClient, emptier: asyncpg.Connection):

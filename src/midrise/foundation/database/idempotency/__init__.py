@@ -5,6 +5,6 @@ from midrise.foundation.database.idempotency.attempt import (
     IdempotencyInProgress,
     IdempotencyKeyReused,
 )
-from midrise.foundation.database.idempotency.records import AttemptRecords
+from midrise.foundation.database.idempotency.records import AttemptRecords, Kept
 
-__all__ = ["Attempt", "AttemptRecords", "IdempotencyInProgress", "IdempotencyKeyReused"]
+__all__ = ["Attempt", "AttemptRecords", "IdempotencyInProgress", "IdempotencyKeyReused", "Kept"]

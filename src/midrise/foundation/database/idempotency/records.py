@@ -34,6 +34,7 @@ from midrise.foundation.database.idempotency.attempt import (
 )
 from midrise.foundation.database.metadata import metadata
 from midrise.foundation.database.statements import Statement
+from midrise.foundation.database.units import ReadUnit
 from midrise.foundation.database.write_units import WriteUnit
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.security.secrets import MasterSecret
@@ -102,6 +103,11 @@ _BEGIN = Statement(
     ).returning(_ONE)
 )
 _FIND = Statement(select(idempotency_keys.c.sealed_result).where(idempotency_keys.c.id == bindparam("id")))
+_FIND_KEPT = Statement(
+    select(idempotency_keys.c.fingerprint, idempotency_keys.c.sealed_result).where(
+        and_(idempotency_keys.c.id == bindparam("id"), idempotency_keys.c.expires_at > func.now())
+    )
+)
 _END = Statement(
     update(idempotency_keys)
     .where(idempotency_keys.c.id == bindparam("record_id"))
@@ -147,6 +153,16 @@ class AttemptRecords:
             return None
         attempt.replayed = True
         return Kept(self._opened(sealed, attempt, kind))
+
+    async def find(self, unit: ReadUnit, attempt: Attempt, kind: type[Result]) -> Kept[Result] | None:
+        """What an attempt came to that has ended by now, of a client's. Raises `IdempotencyKeyReused`."""
+        row = await unit.row(_FIND_KEPT, id=attempt.record_id)
+        if row is None:
+            return None
+        if not self._is_fingerprint_of(attempt, row["fingerprint"]):
+            raise IdempotencyKeyReused
+        attempt.replayed = True
+        return Kept(self._opened(row["sealed_result"], attempt, kind))
 
     async def keep(self, tx: WriteUnit, attempt: Attempt, result: Any) -> None:
         """Store the result beside the change, as the last thing that its unit does.
