@@ -65,6 +65,13 @@ async def visitor(start_application, settings, sockets, worker_number, replica) 
 
 
 @pytest.fixture
+async def visitor_elsewhere(start_application, sockets, worker_number, replica) -> httpx.AsyncClient:
+    """A visitor of another instance like that, which learns of writes by its polls alone."""
+    url = database_url(sockets, f"midrise_test_{worker_number}", port=REPLICA_PORT)
+    return await start_application(replica={"urls": [url]})
+
+
+@pytest.fixture
 async def bearer(admin, visitor) -> dict[str, str]:
     return {"Authorization": f"Bearer {await log_in(visitor, ADMIN_EMAIL)}"}
 
@@ -123,6 +130,28 @@ async def test_a_known_caller_without_a_token_reads_what_it_wrote(visitor, beare
     for number in range(5):
         made = await visitor.post("/v1/products", json=product(number), headers=bearer)
         assert (await visitor.get(made.headers["location"], headers=bearer)).status_code == 200
+
+
+@pytest.mark.parametrize("is_flushed", [False, True], ids=["cache stays", "cache flushed between"])
+async def test_a_session_without_a_token_reads_on_one_instance_what_it_wrote_on_another(
+    visitor, visitor_elsewhere, bearer, replica, flush_cache, is_flushed
+):
+    """Roles are not cached, so nothing but the generation of what the session wrote tells the other instance."""
+    missed = []
+    for number in range(8):
+        await replica.resume()
+        await replica.catch_up()
+        await read_from_replica(visitor_elsewhere)
+        await replica.pause()
+        role = {"name": f"role-{number}", "description": "", "permissions": []}
+        made = await visitor.post("/v1/roles", json=role, headers=bearer)
+        assert made.status_code == 201, made.text
+        if is_flushed:
+            await flush_cache()
+        seen = await visitor_elsewhere.get("/v1/roles?limit=100", headers=bearer)
+        if role["name"] not in [each["name"] for each in seen.json()["items"]]:
+            missed.append(number)
+    assert missed == []
 
 
 async def test_a_log_in_is_in_the_audit_at_once(visitor, bearer, replica):
