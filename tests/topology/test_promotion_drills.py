@@ -139,7 +139,7 @@ def test_d3_time_never_runs_backwards_for_a_client_that_sends_its_token(house: H
     resume(house, lagging)
     by_replicas = reads_on_replicas(house) - before
     report(f"{READS} reads up to version {seen}, {by_replicas} by replicas, {backwards} backwards")
-    assert (backwards, seen > 0) == (0, True)
+    assert (backwards, seen > 0, by_replicas > 0) == (0, True, True)
 
 
 def test_d4_dead_replicas_are_not_noticed(house: House) -> None:
@@ -152,6 +152,7 @@ def test_d4_dead_replicas_are_not_noticed(house: House) -> None:
         f"replicas killed {KILLS} times in turn, {load.answers} reads, {by_replicas} by replicas, "
         f"{len(load.failures)} failed"
     )
+    assert by_replicas > 0
     assert load.failures == []
 
 
