@@ -11,6 +11,7 @@ from midrise.app.assembly import (
     database_url,
     master_secret,
     migration_folders,
+    renew_cache,
 )
 from midrise.app.server import create_application, layers, run_worker
 
@@ -24,5 +25,6 @@ __all__ = [
     "layers",
     "master_secret",
     "migration_folders",
+    "renew_cache",
     "run_worker",
 ]

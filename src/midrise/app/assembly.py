@@ -45,6 +45,17 @@ class Assembly:
             await self.cache.close()
 
 
+async def renew_cache(settings: Settings) -> None:
+    """Have every server forget what it remembers; when this returns, none shows it. Raises `Unavailable`."""
+    nodes = _nodes(settings, "cache")
+    switch = CacheSwitch(nodes, None)
+    try:
+        await switch.turn_off()
+    finally:
+        await switch.close()
+        await nodes.close()
+
+
 async def create_administrator(
     settings: Settings, *, email: str, name: str, password: str, if_none: bool
 ) -> bool:

@@ -19,6 +19,7 @@ COMMANDS = {
     "migrate": "Bring the database to the present shape.",
     "admin": "Make administrators.",
     "keys": "Change the keys that sign access tokens, and reseal them.",
+    "cache": "Forget what is remembered, after changes by hand.",
     "mail": "Show the mails that are kept as files.",
     "seed": "Fill the catalogue from a file, or with made-up products.",
     "version": "Say which version this is.",
