@@ -136,7 +136,7 @@ async def test_a_known_caller_without_a_token_reads_what_it_wrote(visitor, beare
 async def test_a_session_without_a_token_reads_on_one_instance_what_it_wrote_on_another(
     visitor, visitor_elsewhere, bearer, replica, flush_cache, is_flushed
 ):
-    """Roles are not cached, so nothing but the generation of what the session wrote tells the other instance."""
+    """Roles are not cached: nothing but the generation of what the session wrote tells the other instance."""
     missed = []
     for number in range(8):
         await replica.resume()
