@@ -1,6 +1,7 @@
 """Admission: the rate limit and the caller's session, before anything else is done for a request."""
 
 from midrise.foundation.admission.admission import Admission, Admitted, OverLimit, Settling
+from midrise.foundation.admission.asking import AskingBounds
 from midrise.foundation.admission.keys_in_force import KeysInForce, KeySource, UsableKeys
 from midrise.foundation.admission.known_callers import KnownCallers
 from midrise.foundation.admission.known_tokens import KnownTokens
@@ -21,6 +22,7 @@ __all__ = [
     "Admitted",
     "ApiKeySource",
     "ApiKeyState",
+    "AskingBounds",
     "CachedAdmission",
     "Caller",
     "FallbackRateLimiter",

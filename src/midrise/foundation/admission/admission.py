@@ -9,13 +9,13 @@
 4. The session behind the token, or the key, remembered under its generation, or asked of the database.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
 import msgspec
 
+from midrise.foundation.admission.asking import Asking, AskingBounds
 from midrise.foundation.admission.known_tokens import RECORDS_OF_TOKEN
 from midrise.foundation.admission.limits import LimitName, RateVerdict
 from midrise.foundation.admission.programs import ApiKeySource
@@ -27,9 +27,6 @@ from midrise.foundation.cache.reads import Glance, glance_of
 from midrise.foundation.errors import AppError, RateLimited, Unauthenticated
 from midrise.foundation.security.api_keys import ApiKeyClaims
 from midrise.foundation.security.tokens import AccessClaims, AccessTokens
-
-MOST_ASKING = 6
-"""How many requests ask the database for their session at once, while the cache is away."""
 
 
 class Admitted(msgspec.Struct, frozen=True):
@@ -75,6 +72,7 @@ class Admission:
         api_keys: ApiKeySource | None = None,
         cached: CachedAdmission | None = None,
         quick: ValkeyRateLimiter | None = None,
+        asking: AskingBounds = AskingBounds(),  # noqa: B008  it never changes
     ) -> None:
         self._questions = Questions(tokens=tokens, sessions=sessions, api_keys=api_keys, cached=cached)
         self._sessions = sessions
@@ -82,7 +80,7 @@ class Admission:
         self._api_keys = api_keys
         self._cached = cached
         self._quick = quick
-        self._asking = asyncio.Semaphore(MOST_ASKING)
+        self._asking = Asking(asking)
 
     async def admit(
         self,
@@ -214,9 +212,10 @@ class Admission:
             return await self._cached.callers.find_caller(
                 claims.session_id, claims.user_id, prefix=prefix, user=user, roles=roles
             )
-        # Without the cache every request asks the primary: a bound keeps connections for the work itself.
-        async with self._asking:
-            return await self._sessions.find_caller(claims.session_id, claims.user_id, kid=claims.kid)
+        # Without the cache every request asks the primary.
+        return await self._asking.ask(
+            lambda: self._sessions.find_caller(claims.session_id, claims.user_id, kid=claims.kid)
+        )
 
     async def _find_program(
         self, claims: ApiKeyClaims, prefix: str | None, own: Sequence[Seen]
@@ -230,8 +229,7 @@ class Admission:
                 claims, source, prefix=prefix, user=user, roles=roles
             )
         else:
-            async with self._asking:
-                caller = await source.find_caller(claims)
+            caller = await self._asking.ask(lambda: source.find_caller(claims))
         if caller is not None:
             source.note_use(claims.api_key_id)
         return caller
