@@ -134,7 +134,7 @@ def test_d11_nothing_is_old_though_a_long_transaction_marks_and_rolls_back(house
     told("overlapping transactions that roll back", asyncio.run(run(house, write_for_long)))
 
 
-DISCONNECTS = 3000
+DISCONNECTS = 10_000
 WAITING = """
 SELECT count(*) FROM pg_stat_activity
  WHERE datname = 'midrise' AND (state LIKE 'idle in transaction%' OR wait_event_type = 'Lock')
@@ -173,11 +173,20 @@ def test_o8_clients_that_disconnect_leave_nothing_behind(house: House) -> None:
     # A few connections to the database more or fewer are no sign of anything.
     wait_for(lambda: all(open_files(pid) <= files + 20 for pid, files in before.items()))
     after = {pid: open_files(pid) for pid in before}
+    wait_for(lambda: all(in_progress(house, number) == 0 for number in range(1, INSTANCES + 1)))
     report(
         f"{DISCONNECTS} disconnects: {locks} locks waited for, files {before} then {after}, {answered} answers"
     )
     assert locks == 0
     assert answered == (INSTANCES + 1) * PRODUCTS * 5
+
+
+def in_progress(house: House, number: int) -> float:
+    """How many requests an instance is at work on."""
+    transport = httpx.HTTPTransport(uds=str(house.sockets / f"api.{number}.internal.sock"))
+    with httpx.Client(transport=transport, base_url="http://inside") as inside:
+        lines = inside.get("/metrics").text.splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith("midrise_requests_in_progress "))
 
 
 def instances(house: House) -> list[int]:
