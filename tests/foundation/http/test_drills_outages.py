@@ -27,6 +27,7 @@ from midrise.settings import Settings
 pytestmark = [pytest.mark.anyio, pytest.mark.drill]
 
 SECONDS = 6.0
+OFF_SECONDS = 60.0
 REVOKED = 1000
 AT_ONCE = 20
 BELIEF_SECONDS = 0.5
@@ -133,11 +134,11 @@ async def test_d13_without_a_cache_everything_is_answered_and_the_first_change_t
         started = time.monotonic()
         await shop.write()
         took.append(time.monotonic() - started)
-    checked = await shop.under(lambda: asyncio.sleep(1), seconds=2 * SECONDS)
+    checked = await shop.under(lambda: asyncio.sleep(1), seconds=OFF_SECONDS)
     valkey.start()
     await kept(ways[0], "/v1/config", "/v1/config")
     report(f"changes without the cache took {[f'{seconds:.2f}' for seconds in took]} s")
-    told("no cache for a while", checked)
+    told("no cache for a minute", checked)
     assert checked.counted.keys() <= SERVED
     assert took[0] > BELIEF_SECONDS
     assert took[0] == max(took)
