@@ -5,12 +5,15 @@ import contextlib
 import os
 import signal
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
 import asyncpg
+import psutil
 
+from midrise.foundation.database import Database, PoolSettings
+from midrise.foundation.database.nodes import Nodes
 from midrise.topology.background import running
 from midrise.topology.cluster import PostgresCluster
 from midrise.topology.postgres import PostgresPrimary, PostgresReplica
@@ -60,6 +63,21 @@ class Servers:
         os.kill(self._pids[server], signal.SIGKILL)
         self.stop(server)
 
+    @contextlib.contextmanager
+    def frozen(self, server: PostgresCluster) -> Iterator[None]:
+        """Stopped as it stands: its connections stay open, and nothing comes from them any more."""
+        postmaster = psutil.Process(self._pids[server])
+        postmaster.suspend()
+        processes = [postmaster, *postmaster.children()]
+        for process in processes[1:]:
+            process.suspend()
+        try:
+            yield
+        finally:
+            for process in processes:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
+
     def url(self) -> str:
         """All of them, as libpq names several hosts."""
         hosts = ",".join(str(server.sockets) for server in self.all)
@@ -103,3 +121,17 @@ def servers(*, replicas: int = 1) -> Iterator[Servers]:
     ):
         asyncio.run(started.run(started.all[0], *FASTER, *TABLE))
         yield started
+
+
+@contextlib.asynccontextmanager
+async def watching(started: Servers, **options: object) -> AsyncIterator[Database]:
+    """A database on all of them, as an API server has it."""
+    settings = PoolSettings(started.url(), "midrise test", **{"largest_size": 4} | options)
+    nodes = Nodes.of(settings, reading=settings)
+    database = Database(nodes=nodes, constraint_errors={})
+    await nodes.start()
+    try:
+        await nodes.find_primary()
+        yield database
+    finally:
+        await database.close()

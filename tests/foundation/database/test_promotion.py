@@ -1,16 +1,14 @@
 """What becomes of reads and writes when another server becomes the primary, on servers of the test's own."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import bindparam, column, insert, select, table
-from tests.foundation.database.promotions import Servers, servers
+from tests.foundation.database.promotions import Servers, servers, watching
 from tests.foundation.waiting import until
 
-from midrise.foundation.database import Database, PoolSettings, Statement
-from midrise.foundation.database.nodes import Nodes
+from midrise.foundation.database import Database, Statement
 from midrise.foundation.database.positions import Consistency, Position, consistency
 from midrise.foundation.errors import Unavailable
 
@@ -33,20 +31,6 @@ def three() -> Iterator[Servers]:
     """A primary and two replicas."""
     with servers(replicas=2) as started:
         yield started
-
-
-@contextlib.asynccontextmanager
-async def watching(started: Servers) -> AsyncIterator[Database]:
-    """A database on all of them, as an API server has it."""
-    settings = PoolSettings(started.url(), "midrise test", largest_size=4)
-    nodes = Nodes.of(settings, reading=settings)
-    database = Database(nodes=nodes, constraint_errors={})
-    await nodes.start()
-    try:
-        await nodes.find_primary()
-        yield database
-    finally:
-        await database.close()
 
 
 async def add(database: Database, name: str) -> None:

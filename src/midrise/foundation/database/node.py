@@ -146,7 +146,9 @@ class Node:
             except Exception as trouble:  # noqa: BLE001  whatever it is, the next try may do
                 if self.answers:
                     log.warning("database.node_away", node=self.pool.process, reason=repr(trouble))
-                self._forget()
+                # From a server that is gone every connection says so. One that hangs, or that packets don't
+                # reach, says nothing: a read would wait for all of its time.
+                self._forget(hangs=isinstance(trouble, OSError))
                 on_look(self)
                 await self._pause(_RETRY_SECONDS)
 
@@ -198,13 +200,19 @@ class Node:
         recorded: int | None = row["recorded_timeline"]
         return recorded if recorded is not None and recorded == self.primary_timeline else None
 
-    def _forget(self) -> None:
-        """It is gone, and may come back as another: nothing of what it was is believed."""
+    def _forget(self, *, hangs: bool) -> None:
+        """It is gone, and may come back as another: nothing of what it was is believed.
+
+        A replica that hangs has its reads cut off, to be repeated on the primary. What writes never is cut off,
+        nor what is under way on a primary: that may still come to its end.
+        """
         self.answers = False
         self.xmin = 0
         self._received_timeline = None
         self._known_at = 0.0
         self.throw_away_connections()
+        if hangs and self.is_replica:
+            self.pool.cut()
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

@@ -25,6 +25,10 @@ class ThrownAway(Exception):
     """The places were given up while somebody stood in their line: there are others."""
 
 
+class WasCut(ConnectionError):
+    """The server is given up, and with it whoever waited for a connection to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lent:
     """A connection, the place that it has, and how asyncpg's pool knows it."""
@@ -48,6 +52,7 @@ class Places:
         self._at_hand: list[Lent] = []
         self._line: deque[asyncio.Future[Lent | None]] = deque()
         self._do_aside = do_aside
+        self._opening: set[asyncio.Timeout] = set()
         self._tidying: asyncio.TimerHandle | None = None
         self._are_thrown_away = False
 
@@ -63,8 +68,8 @@ class Places:
     async def wait(self, *, timeout_seconds: float) -> Lent:
         """A connection, in the order in which callers came.
 
-        Raises `TimeoutError` where none is free in time, `ThrownAway`, and what asyncpg raises when it can't
-        open one.
+        Raises `TimeoutError` where none is free in time, `ThrownAway`, `WasCut`, and what asyncpg raises when
+        it can't open one.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_seconds
@@ -72,11 +77,16 @@ class Places:
             self._free -= 1
         elif (lent := await self._stand_in_line(loop, deadline)) is not None:
             return lent
+        until_cut = asyncio.timeout(None)
+        self._opening.add(until_cut)
         try:
-            proxy = await self.pool.acquire(timeout=max(deadline - loop.time(), 0.001))
+            async with until_cut:
+                proxy = await self.pool.acquire(timeout=max(deadline - loop.time(), 0.001))
         except BaseException:
             self._give(None)
             raise
+        finally:
+            self._opening.discard(until_cut)
         return Lent(proxy.itself, self, proxy)
 
     def find_room_for(self, lent: Lent) -> bool:
@@ -98,13 +108,23 @@ class Places:
 
     def throw_away(self) -> None:
         """Lend none of them again; who stands in line is told."""
+        self._end_line(ThrownAway)
+
+    def cut(self) -> None:
+        """Break every connection, those that are lent out or being opened too; who stands in line is told."""
+        self._end_line(WasCut)
+        for until_cut in self._opening:
+            until_cut.reschedule(0)
+        self.pool.terminate()
+
+    def _end_line(self, why: type[Exception]) -> None:
         self._are_thrown_away = True
         if self._tidying is not None:
             self._tidying.cancel()
         self._give_back_at_hand()
         for waiting in self._line:
             if not waiting.done():
-                waiting.set_exception(ThrownAway)
+                waiting.set_exception(why)
         self._line.clear()
 
     async def _stand_in_line(self, loop: asyncio.AbstractEventLoop, deadline: float) -> Lent | None:

@@ -16,6 +16,8 @@ from midrise.foundation.database.places import Lent, Places, ThrownAway
 from midrise.foundation.errors import Unavailable
 
 _CLOSE_TIMEOUT_SECONDS = 5
+_GRACE_SECONDS = 5
+"""How much longer than the server lets a statement run its answer is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class ConnectionPool:
         self._opening = asyncio.Lock()
         self._waiting = 0
         self._lent = 0
+        self._ending: set[Places] = set()
         self._aside: set[asyncio.Task[None]] = set()
 
     @property
@@ -89,15 +92,15 @@ class ConnectionPool:
         places, self._places = self._places, None
         if places is not None:
             places.throw_away()
-            longest_seconds = self._settings.statement_timeout_seconds + 5
-            self._do_aside(_end(places.pool, timeout_seconds=longest_seconds))
+            self._ending.add(places)
+            self._do_aside(self._end(places))
 
     def cut(self) -> None:
-        """Break every present connection, under whatever work."""
-        places, self._places = self._places, None
-        if places is not None:
-            places.throw_away()
-            places.pool.terminate()
+        """Break every present connection, under whatever work, also those that were thrown away before."""
+        self.throw_away()
+        ending, self._ending = self._ending, set()
+        for places in ending:
+            places.cut()
         for task in self._aside:
             task.cancel()
 
@@ -111,6 +114,14 @@ class ConnectionPool:
         task = asyncio.create_task(work)
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
+
+    async def _end(self, places: Places) -> None:
+        """Close a pool when its work is done; break that off when it takes too long."""
+        longest_seconds = self._settings.statement_timeout_seconds + _GRACE_SECONDS
+        with contextlib.suppress(TimeoutError, *CONNECTION_TROUBLE):
+            # The pool breaks off by itself when its closing is cancelled.
+            await asyncio.wait_for(places.pool.close(), timeout=longest_seconds)
+        self._ending.discard(places)
 
     async def _wait(self) -> Lent:
         if self._waiting >= self._settings.most_waiting:
@@ -139,7 +150,7 @@ class ConnectionPool:
                     min_size=0,
                     max_size=self._settings.largest_size,
                     timeout=self._settings.connect_timeout_seconds,
-                    command_timeout=self._settings.statement_timeout_seconds + 5,
+                    command_timeout=self._settings.statement_timeout_seconds + _GRACE_SECONDS,
                     connection_class=Connection,
                     init=_teach_types,
                     reset=_leave_as_it_is,
@@ -147,13 +158,6 @@ class ConnectionPool:
                 )
                 self._places = Places(pool, number=self._settings.largest_size, do_aside=self._do_aside)
             return self._places
-
-
-async def _end(pool: Any, *, timeout_seconds: float) -> None:
-    """Close a pool when its work is done; break that off when it takes too long, or by being cancelled."""
-    with contextlib.suppress(TimeoutError, *CONNECTION_TROUBLE):
-        # The pool breaks off by itself when its closing is cancelled.
-        await asyncio.wait_for(pool.close(), timeout=timeout_seconds)
 
 
 async def connect(settings: PoolSettings) -> Any:

@@ -80,8 +80,11 @@ class ReadUnit:
         try:
             return await self._run_once(method, statement, arguments)
         except TimeoutError as trouble:
-            # The time was spent: repeating it would spend it again. (A TimeoutError is an OSError as well.)
-            raise told_or_raised(trouble, self._constraint_errors) from trouble
+            if self._as_primary:
+                # The time was spent: repeating it would spend it again. (A TimeoutError is an OSError as well.)
+                raise told_or_raised(trouble, self._constraint_errors) from trouble
+            # The replica would have ended the statement itself, before that: it hangs.
+            await self._leave_node(trouble)
         except (*CONNECTION_TROUBLE, *REPLICA_TROUBLE, _FellBehind, Unavailable) as trouble:
             cause = trouble.__cause__ if isinstance(trouble, Unavailable) else trouble
             is_final = (self._as_primary or self._node is None) and not tells_of_lost_primary(cause)
@@ -158,6 +161,9 @@ class ReadUnit:
 
     async def _leave_node(self, trouble: BaseException | None) -> None:
         node, self._node = self._node, None
+        if isinstance(trouble, TimeoutError) and self._connection is not None:
+            # To take it back as it is would be to wait until the server has said that the statement is ended.
+            self._connection.terminate()
         await self.close()
         if node is not None and self._as_primary:
             self._nodes.doubt(node, trouble, began=self._began)
