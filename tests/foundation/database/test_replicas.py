@@ -16,6 +16,7 @@ pytestmark = pytest.mark.anyio
 UNHEARD_OF = itertools.count(1_000_000)
 """Prices that nobody has asked for before."""
 
+MERGE = {"Content-Type": "application/merge-patch+json"}
 END_OUR_CONNECTIONS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'midrise tests%'
 """
@@ -151,6 +152,29 @@ async def test_a_session_without_a_token_reads_on_one_instance_what_it_wrote_on_
         seen = await visitor_elsewhere.get("/v1/roles?limit=100", headers=bearer)
         if role["name"] not in [each["name"] for each in seen.json()["items"]]:
             missed.append(number)
+    assert missed == []
+
+
+@pytest.mark.parametrize("spelling", ["/{id}", "/{ID}", "/{hex}", "/{{{id}}}"])
+async def test_however_it_is_asked_for_nobody_is_shown_what_was_before_a_commit(
+    visitor, visitor_elsewhere, bearer, replica, spelling
+):
+    """The other instance learns by a poll where the log ends: what keeps the replica away is the generation."""
+    made = (await visitor.post("/v1/products", json=product(1), headers=bearer)).json()
+    written = made["id"]
+    spelt = {"id": written, "ID": written.upper(), "hex": written.replace("-", "")}
+    missed = []
+    for number in range(8):
+        await replica.resume()
+        await replica.catch_up()
+        await read_from_replica(visitor_elsewhere)
+        await replica.pause()
+        change = {"name": f"Mug of {number}"}
+        changed = await visitor.patch(f"/v1/products/{written}", json=change, headers=bearer | MERGE)
+        assert changed.status_code == 200, changed.text
+        seen = await visitor_elsewhere.get(f"/v1/products{spelling.format(**spelt)}")
+        if change["name"] not in seen.text:
+            missed.append(seen.text)
     assert missed == []
 
 

@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from litestar import Litestar
@@ -21,9 +23,9 @@ from midrise.foundation.http.access import Access
 from midrise.foundation.ids import text_of
 
 _PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
-# The one spelling that ids are shown in: what is asked for by another is answered, and not remembered.
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_LONGEST_CALL = 1000
+_LONGEST_PATH = 1000
+_LONGEST_QUERY = 1000
+"""Of longer ones a digest stands for them, and they are looked at anew each time."""
 _MOST_KNOWN_CALLS = 2048
 
 
@@ -99,22 +101,38 @@ class CachePlans:
         )
 
     def find(self, path: str, query: bytes) -> PlannedCall | None:
-        """The plan for `GET` of a path, which is as the framework reads it."""
-        return self._find_known(path, query)
+        """The plan for `GET` of a path, which is as the framework reads it.
+
+        Every call of an operation that is cached has one, however it is spelt: its generations are also what
+        keeps a replica from showing what is older than a commit.
+        """
+        return self._find_known(path, query) if len(query) <= _LONGEST_QUERY else self._find(path, query)
 
     def _find(self, path: str, query: bytes) -> PlannedCall | None:
-        if len(path) + len(query) > _LONGEST_CALL or "?" in path:
-            # An encoded question mark: as a target it would read like a query.
+        if len(path) > _LONGEST_PATH or "?" in path:
+            # Nothing has so long a name. An encoded question mark would read like a query in a target.
             return None
         plan = self._whole.get(path)
         if plan is not None:
             return PlannedCall(plan, plan.cached.generations, _target(path, query))
         head, _, last = path.rpartition("/")
         plan = self._with_parameter.get(head)
-        if plan is None or not last or (plan.is_id and _UUID.fullmatch(last) is None):
+        if plan is not None and plan.is_id:
+            last = _id_as_shown(last)
+            path = f"{head}/{last}"
+        if plan is None or not last:
             return None
         names = tuple(name.replace(f"{{{plan.parameter}}}", last) for name in plan.cached.generations)
         return PlannedCall(plan, names, _target(path, query))
+
+
+def _id_as_shown(spelt: str) -> str:
+    """An id in the one spelling that it is shown in; empty for what is none. `UUID` reads several, and so does
+    the framework."""
+    try:
+        return str(UUID(spelt))
+    except ValueError:
+        return ""
 
 
 def _target(path: str, query: bytes) -> str:
@@ -123,6 +141,9 @@ def _target(path: str, query: bytes) -> str:
     if b"&" in query:
         # The order of parameters makes no difference, but the one of the first who asked stands in `Link`.
         query = b"&".join(sorted(query.split(b"&")))
+    if len(query) > _LONGEST_QUERY:
+        # No query holds a hash sign: it would end the address.
+        return f"{path}?#{sha256(query).hexdigest()}"
     return f"{path}?{query.decode('latin-1')}"
 
 
