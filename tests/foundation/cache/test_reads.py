@@ -190,9 +190,9 @@ def test_nothing_is_seen_without_a_prefix_or_without_generations():
 async def test_in_rounds_who_comes_while_somebody_reads_has_part_in_the_next_reading(records, source, call):
     reads = process(records)
 
-    async def read() -> Shown | None:
+    async def read() -> Reading[Shown]:
         await asyncio.sleep(0)
-        return (await source.read()).value
+        return await source.read()
 
     source.may_answer.clear()
     leader = asyncio.create_task(reads.read_in_rounds(call, read))
@@ -209,9 +209,9 @@ async def test_in_rounds_who_comes_while_somebody_reads_has_part_in_the_next_rea
 async def test_in_rounds_nobody_waits_for_a_leader_that_went_away(records, source, call):
     reads = process(records)
 
-    async def read() -> Shown | None:
+    async def read() -> Reading[Shown]:
         await asyncio.sleep(0)
-        return (await source.read()).value
+        return await source.read()
 
     source.may_answer.clear()
     leader = asyncio.create_task(reads.read_in_rounds(call, read))

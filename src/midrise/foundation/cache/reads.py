@@ -2,11 +2,9 @@
 
 Three rules make that right. What is remembered is found only under the present values of its generations. It is
 remembered only where `ValkeyGenerations.fill` says so. And who asks while somebody reads joins only where that
-reading was begun after he came or may be remembered, and was begun under the values that he saw or may be
-remembered.
+reading was begun under the values that he saw, and was begun after he came or may be remembered.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
@@ -15,6 +13,7 @@ from typing import Generic, Protocol, TypeVar
 import msgspec
 
 from midrise.foundation.cache.client import CacheUnavailable, ValkeyCache
+from midrise.foundation.cache.flights import Flights, Landing, Outcome
 from midrise.foundation.cache.generations import Seen, ValkeyGenerations
 
 Value = TypeVar("Value")
@@ -34,11 +33,16 @@ class Prefixes(Protocol):
 
 
 class Reading(msgspec.Struct, Generic[Value], frozen=True):
-    """What was read, and what its snapshot saw; ``value`` is None for what is not to be shared."""
+    """What was read, and what its snapshot saw.
+
+    ``value`` is None for what is not to be shared. ``is_failure`` says that there was no answer, but an error
+    which others would get as well: those who wait need not all try it.
+    """
 
     value: Value | None
     xmin: int | None = None
     next_xid: int | None = None
+    is_failure: bool = False
 
 
 class Glance(msgspec.Struct, frozen=True):
@@ -62,32 +66,6 @@ class Glance(msgspec.Struct, frozen=True):
         return tuple([each.value for each in self.seen])
 
 
-class _Landing(msgspec.Struct, Generic[Value], frozen=True):
-    value: Value | None
-    is_kept: bool
-    is_placed: bool = False
-    """Whether every statement told what its snapshot had seen, which was all that had to be."""
-
-
-class _Flight(Generic[Value]):
-    """A reading under way; mostly nobody joins it."""
-
-    __slots__ = ("_landed", "values")
-
-    def __init__(self, values: tuple[bytes, ...]) -> None:
-        self.values = values
-        self._landed: asyncio.Future[_Landing[Value]] | None = None
-
-    async def landing(self) -> _Landing[Value]:
-        if self._landed is None:
-            self._landed = asyncio.get_running_loop().create_future()
-        return await asyncio.shield(self._landed)
-
-    def land(self, landing: _Landing[Value]) -> None:
-        if self._landed is not None:
-            self._landed.set_result(landing)
-
-
 class CachedReads(Generic[Value]):
     """Reads of one kind. ``kind`` is what is remembered, a type that msgspec knows."""
 
@@ -101,8 +79,8 @@ class CachedReads(Generic[Value]):
         self._encode = msgspec.msgpack.Encoder().encode
         self._decode = msgspec.msgpack.Decoder(kind).decode
         self._near = _Near[Value](most_bytes)
-        self._flights: dict[str, _Flight[Value]] = {}
-        self._rounds: dict[str, asyncio.Future[Value | None]] = {}
+        self._flights = Flights[Value]()
+        self._rounds = Flights[Value]()
 
     def find_near(self, call: str, glance: Glance) -> Value | None:
         """What this process remembers of the call under these generations."""
@@ -130,62 +108,38 @@ class CachedReads(Generic[Value]):
     async def read(
         self, call: str, glance: Glance, read: Callable[[], Awaitable[Reading[Value]]]
     ) -> Value | None:
-        """Read it, or have part in somebody's reading of it. None where what was read is not to be shared: who
-        read it knows the answer, and whoever gets None without having been asked to read has to read alone.
+        """Read it, or have part in the reading of somebody who saw the same values. None where what was read is
+        not to be shared: who read it knows the answer, and whoever gets None without having been asked to read
+        has to read alone. Raises what reading raises, and `Unavailable` where it failed for others.
         """
-        flight = self._flights.get(call)
-        if flight is not None:
-            landing = await flight.landing()
-            if landing.is_kept and flight.values == glance.values:
-                return landing.value
-            # Whatever is begun from now on is begun after this call came.
-            flight = self._flights.get(call)
-            if flight is not None:
-                landing = await flight.landing()
-                # Under the same values it is right also where it may not be kept: a long transaction keeps
-                # every reading from that, and must not send a crowd to the database one by one.
-                is_right = landing.is_kept or (landing.is_placed and flight.values == glance.values)
-                return landing.value if is_right else None
-        return await self._lead(call, glance, read)
 
-    async def read_in_rounds(self, call: str, read: Callable[[], Awaitable[Value | None]]) -> Value | None:
+        async def land() -> Landing[Value]:
+            reading = await read()
+            if reading.is_failure or reading.value is None:
+                return _unshared(reading)
+            if await self._keep(call, glance, reading):
+                return Landing(Outcome.RIGHT, reading.value)
+            # Right also where it may not be kept, if every statement told what its snapshot had seen, which was
+            # all that it had to: a long transaction keeps every reading from being kept, and must not send a
+            # crowd to the database one by one.
+            return Landing(Outcome.RIGHT_LATER if reading.xmin else Outcome.UNSHARED, reading.value)
+
+        return await self._flights.share((call, *glance.values), land)
+
+    async def read_in_rounds(self, call: str, read: Callable[[], Awaitable[Reading[Value]]]) -> Value | None:
         """Read it while nothing may be remembered, once for all who came before that reading began: who comes
         while one is under way waits for the next, for this one may see what was there before.
 
-        Only for calls that may be answered alike whoever makes them. None where there is nothing to share: then
-        whoever was not asked to read has to read alone.
+        Only for calls that may be answered alike whoever makes them. Else as `read`.
         """
-        under_way = self._rounds.get(call)
-        if under_way is not None:
-            await asyncio.shield(under_way)
-            under_way = self._rounds.get(call)
-            if under_way is not None:
-                return await asyncio.shield(under_way)
-        landed: asyncio.Future[Value | None] = asyncio.get_running_loop().create_future()
-        self._rounds[call] = landed
-        value: Value | None = None
-        try:
-            value = await read()
-        finally:
-            del self._rounds[call]
-            landed.set_result(value)
-        return value
 
-    async def _lead(
-        self, call: str, glance: Glance, read: Callable[[], Awaitable[Reading[Value]]]
-    ) -> Value | None:
-        landing: _Landing[Value] = _Landing(None, is_kept=False)
-        flight: _Flight[Value] = _Flight(glance.values)
-        self._flights[call] = flight
-        try:
+        async def land() -> Landing[Value]:
             reading = await read()
-            is_kept = await self._keep(call, glance, reading)
-            landing = _Landing(reading.value, is_kept=is_kept, is_placed=bool(reading.xmin))
-        finally:
-            # Also where the leader was cancelled or failed: nobody waits for what will not come.
-            del self._flights[call]
-            flight.land(landing)
-        return landing.value
+            if reading.is_failure or reading.value is None:
+                return _unshared(reading)
+            return Landing(Outcome.RIGHT_LATER, reading.value)
+
+        return await self._rounds.share(call, land)
 
     async def _keep(self, call: str, glance: Glance, reading: Reading[Value]) -> bool:
         if reading.value is None or reading.xmin is None or self._switch.prefix != glance.prefix:
@@ -206,6 +160,10 @@ class CachedReads(Generic[Value]):
     def _far_key(self, call: str, glance: Glance) -> str:
         values = b"".join(glance.values).decode("ascii", "replace")
         return f"{glance.prefix}{self._kept_for}{values}:{call}"
+
+
+def _unshared(reading: Reading[Value]) -> Landing[Value]:
+    return Landing(Outcome.FAILED if reading.is_failure else Outcome.UNSHARED)
 
 
 Key = tuple[str | bytes, ...]

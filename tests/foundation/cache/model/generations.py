@@ -57,6 +57,14 @@ class Generations:
     def may_keep(self, guard: int, xmin: int) -> bool:
         return xmin >= guard
 
+    def may_show(self, snapshot: Snapshot, server: Server, *, passed: bool) -> bool:
+        """Whether it is an answer at all: a replica that has not seen the horizon is left for the primary."""
+        return passed or snapshot == server.snapshot()
+
+    def may_wait_for(self, reading: Reader, waiting: Reader) -> bool:
+        """Whether who has looked up the record waits for another's reading, to be given its answer."""
+        return waiting.value == reading.value
+
     def by_itself(self, state: State) -> Iterator[tuple[str, State]]:
         """What happens to the cache without anybody's doing."""
         if state.record is not None:
@@ -116,7 +124,7 @@ class Generations:
         elif reader.phase == BOUND:
             yield self._resolve(state, reader)
         elif reader.phase == RESOLVED:
-            yield from self._read(state, reader)
+            yield from self._read(state, reader, others)
         elif reader.passed:
             kept = dict(state.entries) | {reader.value: reader.shown}
             yield "a reader fills", Reader(), state._replace(entries=tuple(kept.items()))
@@ -139,11 +147,15 @@ class Generations:
             record = record._replace(guard=reader.guard)
         return f"a reader resolves to {record.guard}", Reader(RESOLVED, *record), state._replace(record=record)
 
-    def _read(self, state: State, reader: Reader) -> Iterator[ReaderStep]:
+    def _read(self, state: State, reader: Reader, others: tuple[Reader, ...]) -> Iterator[ReaderStep]:
         for snapshot in self.snapshots(state.server):
             passed = self.may_keep(reader.guard, snapshot.xmin)
+            is_shown = self.may_show(snapshot, state.server, passed=passed)
+            for other in others:
+                if is_shown and other.phase == LOOKED and self.may_wait_for(reader, other):
+                    _judge("a reader is given what was begun after it came", snapshot.shown, other)
             answer = Reader(ANSWERED, reader.value, shown=snapshot.shown, passed=passed)
-            useful = passed or not self.joins_only_what_passed
+            useful = passed or (is_shown and not self.joins_only_what_passed)
             yield f"a reader reads what shows {snapshot.shown}", answer if useful else Reader(), state
 
     def _judge_answers(self, state: State, reader: Reader, others: tuple[Reader, ...]) -> None:

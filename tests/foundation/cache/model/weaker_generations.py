@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from tests.foundation.cache.model.generation_states import State
+from tests.foundation.cache.model.generation_states import Reader, State
 from tests.foundation.cache.model.generations import Generations
 from tests.foundation.cache.model.postgresql import COMMITTED, FIRST_XID, OVER, Server, Snapshot
 
@@ -41,6 +41,24 @@ class JoinedWithoutHorizon(Generations):
     """A reader joins a query in flight that saw the same value, whatever the query's snapshot was."""
 
     joins_only_what_passed = False
+
+
+class JoinedUnderAnyValue(Generations):
+    """A reader is given what was begun after it came, whatever value it was read under."""
+
+    def may_wait_for(self, reading: Reader, waiting: Reader) -> bool:  # noqa: ARG002  that is what is wrong
+        return True
+
+    def steps(self, state: State) -> Iterator[tuple[str, State]]:
+        # A reader under a value that nobody else saw is no idler here.
+        yield from self._all_steps(state)
+
+
+class ShownWhatAReplicaHas(Generations):
+    """Who came before a reading is given it also from a replica that has not seen the horizon."""
+
+    def may_show(self, snapshot: Snapshot, server: Server, *, passed: bool) -> bool:  # noqa: ARG002  likewise
+        return True
 
 
 class MarkedAfterCommit(Generations):
@@ -101,5 +119,6 @@ class MarkedByEachWriter(OnThePrimary):
 
 WEAKER = (
     *(BoundByXmax, BoundFromBefore, ResolvedWithoutComparing, FilledWithoutHorizon, JoinedWithoutHorizon),
+    *(JoinedUnderAnyValue, ShownWhatAReplicaHas),
     *(MarkedAfterCommit, MarkedUntilExpiry, MarkedByEachWriter),
 )

@@ -65,6 +65,21 @@ async def test_d12_a_long_transaction_sends_nobody_to_the_database_alone(
     assert queries <= 2
 
 
+async def test_d12_a_table_that_is_locked_is_asked_twice_and_not_a_thousand_times(
+    application, client, product, database_url
+):
+    await kept(client, "/v1/config", "/v1/config")
+    connection = await asyncpg.connect(database_url)
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE products IN ACCESS EXCLUSIVE MODE")
+            queries, statuses = await stampede(application, client, f"/v1/products/{product['id']}")
+    finally:
+        await connection.close()
+    assert statuses == [503] * 1000
+    assert queries <= 2
+
+
 async def test_d13_a_thousand_at_once_without_a_cache_are_two_queries(start_application, product):
     client = await start_application(redis={"url": "redis://127.0.0.1:1"})
     application, path = client._transport.app, f"/v1/products/{product['id']}"

@@ -18,6 +18,7 @@ from midrise.foundation.observability.metrics import CACHE_ANSWERS
 
 _KEPT_HEADERS = frozenset({b"content-type", b"cache-control", b"etag", b"link"})
 _TAG_BYTES = 12
+_FIRST_FAILURE = 500
 
 HIT = "hit"
 """The outcome of an answer that this process remembered."""
@@ -70,7 +71,7 @@ class CachedAnswers:
             if not making.is_anyones:
                 await making.make()
                 return None, "bypass"
-            answer = await self._reads.read_in_rounds(key, making.make_kept)
+            answer = await self._reads.read_in_rounds(key, making.read)
             if answer is None and not making.is_made:
                 await making.make()
             return (None, "bypass") if making.is_made else (answer, "joined")
@@ -118,19 +119,16 @@ class _Making:
     async def read(self) -> Reading[KeptAnswer]:
         await self.make()
         request: Consistency | None = self._scope["state"].get("consistency")
+        is_failure = self._messages[0]["status"] >= _FIRST_FAILURE
         if request is None:
-            return Reading(None)
-        return Reading(self.kept, request.xmin, request.next_xid)
+            return Reading(self.kept, is_failure=is_failure)
+        return Reading(self.kept, request.xmin, request.next_xid, is_failure)
 
     @property
     def is_anyones(self) -> bool:
         """Whether the caller is nobody in particular, and has seen nothing that it must not fall behind."""
         request: Consistency | None = self._scope["state"].get("consistency")
         return self.actor.user_id is None and (request is None or request.required is None)
-
-    async def make_kept(self) -> KeptAnswer | None:
-        await self.make()
-        return self.kept
 
     async def send(self, send: Send) -> None:
         for message in self._messages:
