@@ -16,8 +16,9 @@ _DESCRIPTION = """\
 Accounts, roles and a product catalogue.
 
 **Errors** are `application/problem+json` (RFC 9457) everywhere; `code` never changes, and `type` leads \
-to its explanation. Any call may also be refused before it is reached, with 405, 408, 414 or 431, and end with \
-502 or 504 when the service breaks off. `title` and `detail` follow `Accept-Language` (English, Bengali).
+to its explanation. Any call may also be refused before it is reached, with 405, 408, 413, 414, 431, 501 (an \
+unknown transfer coding) or 505 (an unknown version of HTTP), and end with 502, 503 or 504 when the service \
+breaks off. `title` and `detail` follow `Accept-Language` (English, Bengali).
 
 **Requests** name only fields and parameters that are known; another one is an error, and so is the NUL \
 character in text. `PATCH` is a JSON merge patch (RFC 7396). `HEAD` is answered wherever `GET` \
