@@ -21,6 +21,7 @@ def test_a_log_that_is_too_large_begins_again_and_the_last_two_are_kept(tmp_path
     assert (tmp_path / "api.1.log.1").read_text() == "fourth\n"
     assert (tmp_path / "api.1.log.2").read_text() == "third\n"
     assert len(list(tmp_path.iterdir())) == 3
+    assert (tmp_path / "api.1.log.1").stat().st_mode & 0o077 == 0
 
 
 def test_a_small_log_is_left_alone(tmp_path: Path) -> None:

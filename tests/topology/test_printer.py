@@ -34,6 +34,13 @@ def test_at_the_end_come_the_addresses_and_the_password_that_was_made() -> None:
     assert "s3cret   (shown only this once)" in text
 
 
+def test_a_detached_start_says_how_to_stop_what_is_not_here() -> None:
+    output = io.StringIO()
+    with Printer(Console(file=output, width=100), is_detached=True) as printer:
+        printer.show(Raised("http://127.0.0.1:8080", 3.21, None))
+    assert "stop            midrise down\n" in output.getvalue()
+
+
 def test_a_given_password_is_not_printed() -> None:
     assert "password" not in printed(Raised("http://127.0.0.1:8080", 3.21, Administrator("a@b.example", None)))
 

@@ -26,7 +26,7 @@ def up(
     from midrise.topology.supervisor import supervise
 
     typer.echo(f"Midrise {midrise_version()} in {plan.home}")
-    with one_sentence(), Printer() as printer:
+    with one_sentence(), Printer(is_detached=detach) as printer:
         if detach:
             for event in supervise_detached(plan):
                 printer.show(event)

@@ -78,10 +78,15 @@ def _cut(log: Path) -> None:
         younger = log.with_name(f"{log.name}.{number - 1}")
         if younger.exists():
             younger.rename(log.with_name(f"{log.name}.{number}"))
-    with log.open("rb+", buffering=0) as source, log.with_name(f"{log.name}.1").open("wb") as copy:
+    with log.open("rb+", buffering=0) as source, open(f"{log}.1", "wb", opener=_open_as_own) as copy:
         while chunk := source.read(CHUNK_BYTES):
             copy.write(chunk)
         source.truncate(0)
+
+
+def _open_as_own(path: str, flags: int) -> int:
+    """As logs are opened: for nobody else to read."""
+    return os.open(path, flags, 0o600)
 
 
 @dataclass(frozen=True, slots=True)

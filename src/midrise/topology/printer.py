@@ -15,7 +15,8 @@ NAME_WIDTH = 20
 class Printer:
     """Prints events as they come. Use it as a context manager, so that the spinner is taken away."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, *, is_detached: bool = False) -> None:
+        self._is_detached = is_detached
         self._console = console or Console(highlight=False, soft_wrap=True)
         self._under_way: dict[str, str] = {}
         self._spinner: Spinner | None = None
@@ -57,7 +58,7 @@ class Printer:
                 self._line(
                     f"  password        [bold]{escape(administrator.password)}[/]   (shown only this once)"
                 )
-        self._line("  stop            Ctrl-C here, or midrise down\n")
+        self._line(f"  stop            {'' if self._is_detached else 'Ctrl-C here, or '}midrise down\n")
 
     def _line(self, markup: str) -> None:
         self._console.print(markup)
