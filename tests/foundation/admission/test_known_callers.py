@@ -8,10 +8,12 @@ from itertools import chain
 from uuid import UUID
 
 import pytest
-from tests.foundation.cache.remembered import HeldPrefix, Records, open_cache
+from tests.foundation.cache.remembered import HeldPrefix, PassingTime, Records, open_cache
 
 from midrise.foundation import clock
 from midrise.foundation.admission import Caller, KnownCallers, RoleGrants, SessionState
+from midrise.foundation.cache import reads
+from midrise.foundation.cache.generations import ANSWER_SECONDS
 from midrise.foundation.database.positions import Consistency, consistency
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.ids import new_id
@@ -113,6 +115,25 @@ async def test_a_changed_role_of_many_is_read_once_and_no_session_again(door):
     callers = await asyncio.gather(*(door.come(who) for who in everybody))
     assert {caller.permissions for caller in callers} == {frozenset({"users:read", "audit:read"})}
     assert door.source.asked == {"grants": 1}
+
+
+async def test_what_roles_allow_is_read_anew_after_a_time_also_where_nobody_said_that_it_changed(
+    door, monkeypatch
+):
+    passing = PassingTime()
+    monkeypatch.setattr(reads, "time", passing)
+    who = door.source.log_in("support")
+    for _ in range(3):
+        assert (await door.come(who)).permissions == {"users:read"}
+    # By hand: no generation was marked. In the shared cache it grows old as well.
+    door.source.grants["support"] = ["audit:read"]
+    cache, prefix = door.records.cache, door.records.switch.prefix
+    _, kept = await cache.execute("SCAN", "0", "MATCH", f"{prefix}roles.*", "COUNT", 100_000)
+    assert await cache.execute("DEL", *kept) == 1
+    passing.seconds += ANSWER_SECONDS + 1
+    for _ in range(3):
+        assert (await door.come(who)).permissions == {"audit:read"}
+    assert door.source.asked["grants"] == 2
 
 
 async def test_the_end_of_a_session_counts_at_once_and_is_remembered_as_well(door):

@@ -3,7 +3,9 @@
 import secrets
 
 import pytest
-from tests.foundation.cache.remembered import HeldPrefix, Records, Source, open_cache
+from tests.foundation.cache.remembered import HeldPrefix, PassingTime, Records, Source, open_cache
+
+from midrise.foundation.cache import reads
 
 
 @pytest.fixture
@@ -21,3 +23,11 @@ def source():
 @pytest.fixture
 def call():
     return f"thing {secrets.token_hex(8)}"
+
+
+@pytest.fixture
+def passing_time(monkeypatch):
+    """What is remembered in processes grows old by this clock."""
+    passing = PassingTime()
+    monkeypatch.setattr(reads, "time", passing)
+    return passing

@@ -76,6 +76,16 @@ class Source:
         return reading
 
 
+class PassingTime:
+    """The clock by which what is remembered grows old, in place of the module `time`."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
 def process(records: Records, *, most_bytes: int = 10_000_000) -> CachedReads[Shown]:
     """The memory of one process."""
     return CachedReads(Shown, cache=records.cache, switch=records.switch, name="test", most_bytes=most_bytes)

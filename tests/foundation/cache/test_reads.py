@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from tests.foundation.cache.remembered import HeldPrefix, Records, Shown, open_cache, process
 
+from midrise.foundation.cache.generations import ANSWER_SECONDS
 from midrise.foundation.cache.reads import Reading, glance_of
 
 pytestmark = pytest.mark.anyio
@@ -167,6 +168,22 @@ async def test_the_least_recently_asked_for_is_forgotten_first(records, source):
     source.text = "x" * 2000
     await reads.read("large", glance, source.read)
     assert all(reads.find_near(name, glance) is None for name in (*"abcd", "large"))
+
+
+async def test_what_is_remembered_is_read_anew_after_a_time_however_often_it_is_asked_for(
+    records, source, call, passing_time
+):
+    reads, glance = process(records), await records.glance("g")
+    await reads.read(call, glance, source.read)
+    for _ in range(2):
+        passing_time.seconds += ANSWER_SECONDS / 2
+        assert reads.find_near(call, glance) == Shown("first")
+    passing_time.seconds += 1
+    assert reads.find_near(call, glance) is None
+    # Changed by hand: no generation was marked.
+    source.text = "second"
+    assert await reads.read(call, glance, source.read) == Shown("second")
+    assert reads.find_near(call, glance) == Shown("second")
 
 
 async def test_a_cache_that_is_gone_costs_nothing_but_the_memory(start_valkey, source, call):

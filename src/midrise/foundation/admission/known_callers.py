@@ -36,7 +36,7 @@ class KnownCallers:
         self._grants = CachedReads(
             RoleGrants, cache=cache, switch=switch, name="roles", most_bytes=_MOST_ROLES_BYTES
         )
-        self._combined: dict[tuple[bytes, tuple[str, ...]], frozenset[str]] = {}
+        self._combined: dict[tuple[bytes, tuple[str, ...]], tuple[RoleGrants, frozenset[str]]] = {}
 
     async def find_caller(
         self, session_id: UUID, user_id: UUID, *, prefix: str, user: Seen, roles: Seen
@@ -62,7 +62,7 @@ class KnownCallers:
         state = self._sessions.find_near(_session_call(session_id, user_id), user)
         if state is None or not state.stands:
             return None
-        permissions = self._combined.get((roles.values[0], state.roles))
+        permissions = self._find_combined(state.roles, roles)
         if permissions is None:
             return None
         return Caller(user_id, session_id, state.roles, permissions), state.expires_at
@@ -90,11 +90,11 @@ class KnownCallers:
         state = self._api_keys.find_near(_api_key_call(claims), user)
         if state is None or not state.lets_in(claims):
             return None
-        permissions = self._combined.get((roles.values[0], state.roles))
+        permissions = self._find_combined(state.roles, roles)
         return program(claims, state, permissions) if permissions is not None else None
 
     async def _permissions(self, names: tuple[str, ...], glance: Glance) -> frozenset[str]:
-        known = self._combined.get((glance.values[0], names))
+        known = self._find_combined(names, glance)
         return known if known is not None else await self._combine(names, glance)
 
     async def _combine(self, names: tuple[str, ...], glance: Glance) -> frozenset[str]:
@@ -107,8 +107,13 @@ class KnownCallers:
             # Only what may be remembered of the roles may be remembered of their combinations.
             if len(self._combined) >= _MOST_COMBINATIONS:
                 self._combined.clear()
-            self._combined[glance.values[0], names] = permissions
+            self._combined[glance.values[0], names] = grants, permissions
         return permissions
+
+    def _find_combined(self, names: tuple[str, ...], glance: Glance) -> frozenset[str] | None:
+        """What roles allow together, for as long as this process remembers the grants that it was made of."""
+        grants, permissions = self._combined.get((glance.values[0], names), (None, None))
+        return permissions if grants is not None and grants is self._grants.find_near("all", glance) else None
 
 
 def _api_key_call(claims: ApiKeyClaims) -> str:

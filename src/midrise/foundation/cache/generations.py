@@ -21,7 +21,9 @@ from midrise.foundation.database.cache_switch.marking import CacheNotMarked
 
 RECORD_SECONDS = 24 * 3600
 """How long a record is kept that nobody changes; a lost one is only drawn anew."""
-ANSWER_SECONDS = 3600
+ANSWER_SECONDS = 25 * 60
+"""How long an answer is kept, here and once more in a process that got it from here. So rows which somebody
+changed by hand are seen within the hour, also by whoever sends a token, which is known for ten minutes."""
 VALUE_CHARACTERS = 16
 _VALUES_AT_ONCE = 256
 _MOST_KNOWN = 4096

@@ -5,6 +5,7 @@ remembered only where `ValkeyGenerations.fill` says so. And who asks while someb
 reading was begun under the values that he saw, and was begun after he came or may be remembered.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.metadata import version
@@ -14,7 +15,7 @@ import msgspec
 
 from midrise.foundation.cache.client import CacheUnavailable, ValkeyCache
 from midrise.foundation.cache.flights import Flights, Landing, Outcome
-from midrise.foundation.cache.generations import Seen, ValkeyGenerations
+from midrise.foundation.cache.generations import ANSWER_SECONDS, Seen, ValkeyGenerations
 
 Value = TypeVar("Value")
 
@@ -170,16 +171,18 @@ Key = tuple[str | bytes, ...]
 
 
 class _Near(Generic[Value]):
-    """What this process remembers: the least recently asked for goes first."""
+    """What this process remembers: the least recently asked for goes first, and nothing is good for longer than
+    in the shared cache, however often it is asked for.
+    """
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._entries: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
+        self._entries: OrderedDict[Key, tuple[Value, int, float]] = OrderedDict()
 
     def find(self, key: Key) -> Value | None:
         entry = self._entries.get(key)
-        if entry is None:
+        if entry is None or entry[2] < time.monotonic():
             return None
         self._entries.move_to_end(key)
         return entry[0]
@@ -189,10 +192,10 @@ class _Near(Generic[Value]):
         if former is not None:
             self._bytes -= former[1]
         cost = size_bytes + _OVERHEAD_BYTES
-        self._entries[key] = (value, cost)
+        self._entries[key] = (value, cost, time.monotonic() + ANSWER_SECONDS)
         self._bytes += cost
         while self._bytes > self._most_bytes:
-            _, (_, freed) = self._entries.popitem(last=False)
+            _, (_, freed, _) = self._entries.popitem(last=False)
             self._bytes -= freed
 
 
