@@ -56,7 +56,11 @@ def reads_on_replicas(house: House) -> int:
         transport = httpx.HTTPTransport(uds=str(house.sockets / f"api.{number}.internal.sock"))
         with httpx.Client(transport=transport, base_url="http://midrise") as client:
             lines = client.get("/metrics").text.splitlines()
-        count += sum(float(line.split()[-1]) for line in lines if 'reads_total{server="replica"}' in line)
+        count += sum(
+            float(line.split()[-1])
+            for line in lines
+            if line.startswith("midrise_reads_total{") and 'server="primary"' not in line
+        )
     return int(count)
 
 

@@ -105,6 +105,16 @@ class Servers:
     async def promote(self, server: PostgresCluster) -> None:
         assert await self.value(server, "SELECT pg_promote()")
 
+    async def pause(self, server: PostgresCluster) -> None:
+        """Have a replica replay nothing, though it goes on receiving."""
+        await self.run(server, "SELECT pg_wal_replay_pause()")
+        paused = "SELECT pg_get_wal_replay_pause_state() = 'paused'"
+        while not await self.value(server, paused):  # noqa: ASYNC110  the replica tells nobody
+            await asyncio.sleep(0.01)
+
+    async def resume(self, server: PostgresCluster) -> None:
+        await self.run(server, "SELECT pg_wal_replay_resume()")
+
     async def replayed(self, on: PostgresCluster, *, of: PostgresCluster) -> None:
         """Wait until a replica has all that is there."""
         end = await self.value(of, "SELECT pg_current_wal_insert_lsn()::text")
@@ -124,10 +134,12 @@ def servers(*, replicas: int = 1) -> Iterator[Servers]:
 
 
 @contextlib.asynccontextmanager
-async def watching(started: Servers, **options: object) -> AsyncIterator[Database]:
+async def watching(
+    started: Servers, *, most_lag_seconds: float = 10.0, **options: object
+) -> AsyncIterator[Database]:
     """A database on all of them, as an API server has it."""
     settings = PoolSettings(started.url(), "midrise test", **{"largest_size": 4} | options)
-    nodes = Nodes.of(settings, reading=settings)
+    nodes = Nodes.of(settings, reading=settings, most_lag_seconds=most_lag_seconds)
     database = Database(nodes=nodes, constraint_errors={})
     await nodes.start()
     try:

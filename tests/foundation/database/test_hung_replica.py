@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import func, select
 from tests.foundation.database.promotions import Servers, servers, watching
 from tests.foundation.waiting import until
@@ -35,6 +36,10 @@ def two() -> Iterator[Servers]:
 async def ask(database: Database, statement: Statement) -> object:
     async with database.read(may_lag=True) as unit:
         return await unit.value(statement)
+
+
+def reads_on_primary() -> float:
+    return REGISTRY.get_sample_value("midrise_reads_total", {"server": "primary"}) or 0
 
 
 def replica_answers(database: Database):
@@ -77,8 +82,10 @@ async def test_a_single_connection_that_hangs_is_given_up_for_the_primary(two: S
 async def test_a_read_that_the_replica_itself_ends_for_its_length_is_not_repeated(two: Servers):
     async with watching(two, statement_timeout_seconds=0.3) as database:
         await until(replica_answers(database))
+        before = reads_on_primary()
         with pytest.raises(Unavailable):
             await ask(database, TOO_LONG)
+        assert reads_on_primary() == before
 
 
 async def test_a_long_read_goes_on_though_the_watch_of_the_replica_breaks_off(two: Servers):

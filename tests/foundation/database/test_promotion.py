@@ -57,9 +57,9 @@ async def names(database: Database, *, may_lag: bool = False) -> list[str]:
         return [row["name"] for row in await unit.rows(LIST)]
 
 
-async def in_request(database: Database, *, required: Position | None = None) -> tuple[list[str], Consistency]:
+async def in_request(database: Database, **knows: object) -> tuple[list[str], Consistency]:
     """Read what may lag, as part of a request that says what it knows."""
-    request = Consistency(required=required)
+    request = Consistency(**knows)
     before = consistency.set(request)
     try:
         return await names(database, may_lag=True), request
@@ -144,6 +144,23 @@ async def test_who_says_nothing_is_served_without_the_last_that_a_lost_primary_t
         assert (await in_request(database))[0] == ["seen"]
         with pytest.raises(Unavailable):
             await in_request(database, required=request.reached)
+
+
+async def test_sessions_are_answered_by_the_replica_that_is_left_ahead_while_there_is_no_primary(
+    three: Servers,
+):
+    primary, behind, ahead = three.all
+    async with watching(three) as database:
+        await add(database, "old")
+        await three.replayed(behind, of=primary)
+        await three.pause(behind)
+        await add(database, "seen")
+        await three.replayed(ahead, of=primary)
+        three.kill(primary)
+        await until(lambda: not database.nodes.primary.answers)
+        for number in range(10):
+            rows, _ = await in_request(database, known_caller=True, writer=f"writes:{number}", own_horizon=1)
+            assert rows == ["old", "seen"]
 
 
 async def test_every_place_is_labelled_with_the_timeline_that_it_is_on(three: Servers):

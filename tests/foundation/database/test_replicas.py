@@ -87,7 +87,13 @@ def product(number: int) -> dict[str, object]:
 
 
 def reads_on_replica() -> float:
-    return REGISTRY.get_sample_value("midrise_reads_total", {"server": "replica"}) or 0
+    counted = (family for family in REGISTRY.collect() if family.name == "midrise_reads")
+    return sum(
+        sample.value
+        for family in counted
+        for sample in family.samples
+        if sample.name == "midrise_reads_total" and sample.labels["server"] != "primary"
+    )
 
 
 async def list_anew(client: httpx.AsyncClient) -> httpx.Response:

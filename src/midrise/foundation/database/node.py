@@ -44,7 +44,8 @@ SELECT
             (SELECT timeline_id FROM pg_control_checkpoint()),
             (SELECT min_recovery_end_timeline FROM pg_control_recovery())
         )
-    END AS recorded_timeline
+    END AS recorded_timeline,
+    extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())::float8 AS replayed_seconds_ago
 FROM place
 """
 # The role is asked once, for a server may be promoted while the statement runs. The place is asked before the
@@ -57,7 +58,8 @@ class Node:
     ``answers`` tells how the last look ended, ``looked_at`` when it began (by the monotonic clock).
     ``primary_timeline`` is the timeline of the primary, told by who knows all servers; ``renewed_at``
     is when the connections of that time were thrown away. It has seen the end of every transaction below
-    ``xmin``.
+    ``xmin``. ``replayed_seconds_ago`` is the age, when it was last looked at, of the last commit that a replica
+    has replayed, by the servers' own clocks; None where it has replayed none since it was started.
     """
 
     def __init__(self, settings: PoolSettings, *, writing: PoolSettings | None = None) -> None:
@@ -66,6 +68,7 @@ class Node:
         self.write_pool = ConnectionPool(self._writing)
         self.position: Position | None = None
         self.xmin = 0
+        self.replayed_seconds_ago: float | None = None
         self.is_replica = False
         self.answers = False
         self.looked_at: float | None = None
@@ -176,6 +179,7 @@ class Node:
         self.is_replica, self.answers, self.looked_at = row["is_replica"], True, began
         lsn: int = row["lsn"] or 0
         self.xmin = row["xmin"]
+        self.replayed_seconds_ago = row["replayed_seconds_ago"]
         timeline = self._timeline(row, lsn)
         self.position = None if timeline is None else Position(system, timeline, lsn)
         self._known_at = time.monotonic()

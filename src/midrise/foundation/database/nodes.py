@@ -4,15 +4,16 @@ import asyncio
 import contextlib
 import math
 import time
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
+from hashlib import blake2b
 from typing import Any, Self
 
 from midrise.foundation.database.election import Election
 from midrise.foundation.database.errors import OldPrimary, tells_of_lost_primary
 from midrise.foundation.database.hosts import each_host
+from midrise.foundation.database.log_progress import LogProgress
 from midrise.foundation.database.node import Node, is_on_replica
 from midrise.foundation.database.pool import PoolSettings
 from midrise.foundation.database.positions import Position
@@ -21,7 +22,8 @@ from midrise.foundation.observability.metrics import REPLICA_LAG_SECONDS, REPLIC
 
 __all__ = ["Node", "Nodes"]
 
-_MOST_REMEMBERED = 2000
+_NEAR_SECONDS = 1.0
+"""How far a replica may be behind that somebody keeps to while there are others."""
 
 
 class Nodes:
@@ -36,8 +38,7 @@ class Nodes:
         self._wait_seconds = wait_seconds
         self._turn = 0
         self._written: Position | None = None
-        self._past_lsns: list[int] = []
-        self._past_times: list[float] = []
+        self._progress = LogProgress()
 
     @classmethod
     def of(
@@ -111,7 +112,9 @@ class Nodes:
 
     def note_write(self, position: Position) -> None:
         """Something was committed through this process: reads of clients that say nothing shall see it too."""
-        self._written = position
+        known = self._written
+        if known is None or not position.is_comparable(known) or position.lsn > known.lsn:
+            self._written = position
 
     def known(self) -> Position | None:
         """The furthest place of the primary that this process knows of.
@@ -127,12 +130,16 @@ class Nodes:
             return max(polled, self._written, key=lambda place: place.lsn)
         return polled
 
-    async def choose(self, wanted: Position | None, *, horizon: int = 0) -> Node:
+    async def choose(self, wanted: Position | None, *, horizon: int = 0, keeping: str | None = None) -> Node:
         """The server for a read that may come from a replica: one that has reached what is wanted, and has seen
         the end of every transaction below the horizon.
 
         A replica that is there at once, or within a few milliseconds; else the primary. What is wanted of
         another history than the primary's, as from before a promotion, can only be judged there.
+
+        Reads take the replicas in turn. Those ``keeping`` to one, by the name of who reads, have the same as
+        long as it is usable, in every process: another one that has come as far may yet be behind it. While
+        there is no primary, any that has come far enough will do.
         """
         known = self.known()
         if wanted is None or known is None or not wanted.is_comparable(known):
@@ -140,14 +147,26 @@ class Nodes:
         usable = [node for node in self.replicas if self._is_usable(node) and _shares_history(node, wanted)]
         if not usable:
             return await self.find_primary()
-        self._turn += 1
-        ordered = [usable[(self._turn + offset) % len(usable)] for offset in range(len(usable))]
+        ordered = self._in_turn(usable)
+        if keeping is not None and self.primary.answers:
+            ordered = [self._kept_to(usable, keeping)]
         ready = _first_at(ordered, wanted, horizon)
         if ready is None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(ordered[0].moved.wait(), timeout=self._wait_seconds)
             ready = _first_at(ordered, wanted, horizon)
         return ready or await self.find_primary()
+
+    def _in_turn(self, usable: Sequence[Node]) -> Sequence[Node]:
+        self._turn += 1
+        return [usable[(self._turn + offset) % len(usable)] for offset in range(len(usable))]
+
+    def _kept_to(self, usable: Sequence[Node], name: str) -> Node:
+        """The one with the highest rank for that name: when one goes, only who kept to it has to change."""
+        if len(usable) == 1:
+            return usable[0]
+        near = [node for node in usable if self._lag_seconds(node) <= _NEAR_SECONDS]
+        return max(near or usable, key=lambda node: _rank(name, node.url))
 
     def _is_usable(self, node: Node) -> bool:
         return node.is_well and node.is_replica and self._lag_seconds(node) <= self._most_lag_seconds
@@ -156,8 +175,9 @@ class Nodes:
         """How long ago the primary was where the replica is now."""
         if self.primary.position is None or node.position is None:
             return math.inf
-        passed = bisect_right(self._past_lsns, node.position.lsn)
-        return time.monotonic() - self._past_times[passed] if passed < len(self._past_times) else 0.0
+        return self._progress.seconds_behind(
+            node.position.lsn, now=time.monotonic(), at_most=node.replayed_seconds_ago
+        )
 
     def _usable_number(self, node: Node) -> float:
         return math.nan if node is self.primary else float(self._is_usable(node))
@@ -169,17 +189,9 @@ class Nodes:
         """Remember when the primary was where, to tell later how long ago a replica's place was the last."""
         if node is not self.primary or node.position is None:
             return
-        now, lsn = time.monotonic(), node.position.lsn
-        if self._past_lsns and self._past_lsns[-1] > lsn:
-            # Another history: a primary that was promoted, or restored.
-            self._past_lsns.clear()
-            self._past_times.clear()
-        if not self._past_lsns or self._past_lsns[-1] < lsn:
-            self._past_lsns.append(lsn)
-            self._past_times.append(now)
-        if len(self._past_lsns) > _MOST_REMEMBERED:
-            half = len(self._past_lsns) // 2
-            del self._past_lsns[:half], self._past_times[:half]
+        if not self._progress.note(node.position.lsn, now=time.monotonic()):
+            # A primary that was promoted, or restored: what was written to another may never be reached.
+            self._written = None
 
 
 def _first_at(nodes: Sequence[Node], wanted: Position, horizon: int) -> Node | None:
@@ -191,6 +203,11 @@ def _first_at(nodes: Sequence[Node], wanted: Position, horizon: int) -> Node | N
         ),
         None,
     )
+
+
+@lru_cache(maxsize=8192)
+def _rank(name: str, url: str) -> bytes:
+    return blake2b(f"{name} {url}".encode(), digest_size=8).digest()
 
 
 def _shares_history(node: Node, wanted: Position) -> bool:

@@ -105,6 +105,11 @@ class Consistency:
         return self.known_caller and self.needed is None and self.own_horizon is None
 
     @property
+    def keeping(self) -> str | None:
+        """Who keeps to one replica: a session or API key that sends no token to judge all replicas by."""
+        return self.writer if self.required is None else None
+
+    @property
     def horizon(self) -> int:
         """A server must have seen the end of all transactions below it."""
         own = self.own_horizon if self.required is None else None

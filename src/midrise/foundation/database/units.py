@@ -138,7 +138,7 @@ class ReadUnit:
         self._lent, self._connection, self._is_clean = (pool, lent), lent.connection, True
         if self._as_primary:
             self._nodes.refuse_old_primary(self._node, self._connection)
-        _counter("primary" if self._as_primary else "replica").inc()
+        _counter("primary" if self._as_primary else pool.process).inc()
         return self._connection
 
     async def _choose(self) -> Node:
@@ -149,15 +149,16 @@ class ReadUnit:
             with suppress(Unavailable):
                 return await self._nodes.find_primary()
         needed, horizon = (request.needed, request.horizon) if request else (None, 0)
+        keeping = request.keeping if request else None
         self._wanted = needed or self._nodes.known()
         try:
-            return await self._nodes.choose(self._wanted, horizon=horizon)
+            return await self._nodes.choose(self._wanted, horizon=horizon, keeping=keeping)
         except Unavailable:
             if needed is not None:
                 raise
             # The primary is gone, and with it perhaps the last that was known of it: what is left will do.
             self._wanted = self._nodes.known()
-            return await self._nodes.choose(self._wanted, horizon=horizon)
+            return await self._nodes.choose(self._wanted, horizon=horizon, keeping=keeping)
 
     async def _leave_node(self, trouble: BaseException | None) -> None:
         node, self._node = self._node, None
@@ -173,8 +174,8 @@ class ReadUnit:
 
 
 @lru_cache
-def _counter(role: str) -> Any:
-    return READS.labels(role)
+def _counter(server: str) -> Any:
+    return READS.labels(server)
 
 
 class _FellBehind(Exception):

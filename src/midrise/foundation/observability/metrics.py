@@ -13,7 +13,11 @@ REQUESTS_IN_PROGRESS = Gauge("midrise_requests_in_progress", "Requests that are 
 RATE_LIMITED = Counter("midrise_rate_limited_total", "Requests refused for their number", ["limit"])
 REPLICA_USABLE = Gauge("midrise_replica_usable", "Whether reads may go to the replica", ["replica"])
 REPLICA_LAG_SECONDS = Gauge("midrise_replica_lag_seconds", "How far the replica is behind", ["replica"])
-READS = Counter("midrise_reads_total", "Statements that read, by the server that answered", ["server"])
+READS = Counter(
+    "midrise_reads_total",
+    "Units of work that read, by the server they were given: the primary, or the replica's name",
+    ["server"],
+)
 CACHE_USABLE = Gauge("midrise_cache_usable", "Whether answers may come from the cache")
 CACHE_ANSWERS = Counter(
     "midrise_cache_answers_total",
