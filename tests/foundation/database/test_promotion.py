@@ -146,6 +146,25 @@ async def test_who_says_nothing_is_served_without_the_last_that_a_lost_primary_t
             await in_request(database, required=request.reached)
 
 
+async def test_a_token_is_all_that_counts_while_there_is_no_primary_and_not_before(two: Servers):
+    primary, replica = two.all
+    async with watching(two) as database:
+        await add(database, "seen")
+        _, seen = await in_request(database)
+        await two.replayed(replica, of=primary)
+        session = {"known_caller": True, "required": seen.reached}
+        unseen = (None, 10**9)  # what the session wrote is not known, or not seen by any server
+        for horizon in unseen:
+            _, request = await in_request(database, **session, own_horizon=horizon)
+            assert request.next_xid is not None, "a replica answered"
+        two.kill(primary)
+        await until(lambda: not database.nodes.primary.answers)
+        for horizon in unseen:
+            assert (await in_request(database, **session, own_horizon=horizon))[0] == ["seen"]
+            with pytest.raises(Unavailable):
+                await in_request(database, known_caller=True, own_horizon=horizon)
+
+
 async def test_sessions_are_answered_by_the_replica_that_is_left_ahead_while_there_is_no_primary(
     three: Servers,
 ):

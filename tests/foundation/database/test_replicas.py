@@ -140,22 +140,27 @@ async def test_a_known_caller_without_a_token_reads_what_it_wrote(visitor, beare
 
 
 @pytest.mark.parametrize("is_flushed", [False, True], ids=["cache stays", "cache flushed between"])
-async def test_a_session_without_a_token_reads_on_one_instance_what_it_wrote_on_another(
-    visitor, visitor_elsewhere, bearer, replica, flush_cache, is_flushed
+@pytest.mark.parametrize("sends_token", [False, True], ids=["no token", "an old token"])
+async def test_a_session_reads_on_one_instance_what_it_wrote_on_another(
+    visitor, visitor_elsewhere, bearer, replica, flush_cache, sends_token, is_flushed
 ):
-    """Roles are not cached: nothing but the generation of what the session wrote tells the other instance."""
+    """Roles are not cached: nothing but the generation of what the session wrote tells the other instance.
+
+    Of two tabs with a token each, one says nothing of what the other wrote.
+    """
     missed = []
     for number in range(8):
         await replica.resume()
         await replica.catch_up()
-        await read_from_replica(visitor_elsewhere)
+        known = await read_from_replica(visitor_elsewhere)
+        token = {"Consistency-Token": known.headers["consistency-token"]} if sends_token else {}
         await replica.pause()
         role = {"name": f"role-{number}", "description": "", "permissions": []}
         made = await visitor.post("/v1/roles", json=role, headers=bearer)
         assert made.status_code == 201, made.text
         if is_flushed:
             await flush_cache()
-        seen = await visitor_elsewhere.get("/v1/roles?limit=100", headers=bearer)
+        seen = await visitor_elsewhere.get("/v1/roles?limit=100", headers=bearer | token)
         if role["name"] not in [each["name"] for each in seen.json()["items"]]:
             missed.append(number)
     assert missed == []

@@ -55,8 +55,9 @@ class Consistency:
     """What one request may not fall behind, and how far it has come.
 
     ``required`` is None for a client that said nothing; ``known_caller`` is set where that client may have
-    written before. Then only the primary will do, or a server that has seen the end of all below
-    ``own_horizon``. ``writer`` is the generation of what this caller writes. An answer that is to be kept must
+    written before, or another one of the same session. Then only the primary will do, or a server that has seen
+    the end of all below ``own_horizon``; while there is no primary, a server will do that has reached what is
+    required. ``writer`` is the generation of what this caller writes. An answer that is to be kept must
     have seen the end of all below ``kept_horizon``; where ``is_to_settle``, a horizon has to be found first,
     which only the primary can tell. ``prefers_primary`` is set while the cache is off: then nothing tells what
     was committed a moment ago, so the primary answers as long as there is one. ``xmin`` and ``next_xid`` tell
@@ -110,10 +111,19 @@ class Consistency:
         return self.writer if self.required is None else None
 
     @property
+    def is_best_on_primary(self) -> bool:
+        """Whether the primary is to answer as long as there is one."""
+        return self.prefers_primary or (self.known_caller and self.own_horizon is None)
+
+    @property
     def horizon(self) -> int:
         """A server must have seen the end of all transactions below it."""
-        own = self.own_horizon if self.required is None else None
-        return max(own or 0, self.kept_horizon or 0)
+        return max(self.own_horizon or 0, self.kept_horizon or 0)
+
+    @property
+    def horizon_without_primary(self) -> int:
+        """The same while there is no primary: then who sends a token is content with what that says."""
+        return self.horizon if self.required is None else self.kept_horizon or 0
 
     @property
     def needed(self) -> Position | None:

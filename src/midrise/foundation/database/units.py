@@ -23,7 +23,7 @@ from midrise.foundation.database.errors import (
 from midrise.foundation.database.nodes import Node, Nodes
 from midrise.foundation.database.places import Lent
 from midrise.foundation.database.pool import ConnectionPool
-from midrise.foundation.database.positions import NOWHERE, Position, consistency
+from midrise.foundation.database.positions import NOWHERE, Consistency, Position, consistency
 from midrise.foundation.database.statements import FOUND, NEXT_XID, PLACE, XMIN, Statement
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.observability.metrics import READS
@@ -45,6 +45,7 @@ class ReadUnit:
         self._node: Node | None = None
         self._connection: Any = None
         self._wanted: Position | None = None
+        self._horizon = 0
         self._as_primary = False
         self._began = 0.0
 
@@ -120,7 +121,7 @@ class ReadUnit:
         if not self._as_primary and wanted and not (position and position.covers(wanted)):
             # A replica that crashed may come back further behind than it was when it was chosen.
             raise _FellBehind
-        if not self._as_primary and first[XMIN] < request.horizon:
+        if not self._as_primary and first[XMIN] < self._horizon:
             raise _FellBehind
         if self._nodes.replicas:
             request.note(position or NOWHERE)
@@ -145,20 +146,28 @@ class ReadUnit:
         request = consistency.get()
         if not self._may_lag or (request is not None and request.only_primary):
             return await self._nodes.find_primary()
-        if request is not None and request.prefers_primary and self._nodes.primary.answers:
+        if request is not None and request.is_best_on_primary and self._nodes.primary.answers:
             with suppress(Unavailable):
                 return await self._nodes.find_primary()
-        needed, horizon = (request.needed, request.horizon) if request else (None, 0)
-        keeping = request.keeping if request else None
-        self._wanted = needed or self._nodes.known()
+        needed, keeping = (request.needed, request.keeping) if request else (None, None)
+        self._wanted, self._horizon = self._bounds(request)
         try:
-            return await self._nodes.choose(self._wanted, horizon=horizon, keeping=keeping)
+            return await self._nodes.choose(self._wanted, horizon=self._horizon, keeping=keeping)
         except Unavailable:
-            if needed is not None:
+            before = self._horizon
+            self._wanted, self._horizon = self._bounds(request)
+            if needed is not None and self._horizon == before:
                 raise
             # The primary is gone, and with it perhaps the last that was known of it: what is left will do.
-            self._wanted = self._nodes.known()
-            return await self._nodes.choose(self._wanted, horizon=horizon, keeping=keeping)
+            return await self._nodes.choose(self._wanted, horizon=self._horizon, keeping=keeping)
+
+    def _bounds(self, request: Consistency | None) -> tuple[Position | None, int]:
+        """The place that a server must have reached, and the horizon that it must have seen."""
+        if request is None:
+            return self._nodes.known(), 0
+        has_primary = self._nodes.primary.answers
+        horizon = request.horizon if has_primary else request.horizon_without_primary
+        return request.needed or self._nodes.known(), horizon
 
     async def _leave_node(self, trouble: BaseException | None) -> None:
         node, self._node = self._node, None
