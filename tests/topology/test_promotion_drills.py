@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.foundation.database.promotions import servers
+from tests.foundation.database.promotions import frozen, servers
 from tests.topology.house import House, Load, raised, report, wait_for
 from tests.topology.test_drills import opened
 
@@ -157,6 +157,21 @@ def test_d4_dead_replicas_are_not_noticed(house: House) -> None:
         f"{len(load.failures)} failed"
     )
     assert by_replicas > 0
+    assert load.failures == []
+
+
+def test_d4_frozen_replicas_are_not_noticed(house: House) -> None:
+    before = reads_on_replicas(house)
+    with house.client() as visitor, Load(lambda: list_anew(visitor), lambda: list_anew(visitor)) as load:
+        for number in range(KILLS):
+            with frozen(house.process(REPLICAS[number % 2])["pid"]):
+                seen = load.answers
+                wait_for(lambda seen=seen: load.answers >= seen + 50)
+    by_replicas = reads_on_replicas(house) - before
+    report(
+        f"replicas frozen {KILLS} times in turn, {load.answers} reads, {by_replicas} by replicas, "
+        f"{len(load.failures)} failed"
+    )
     assert load.failures == []
 
 

@@ -66,17 +66,8 @@ class Servers:
     @contextlib.contextmanager
     def frozen(self, server: PostgresCluster) -> Iterator[None]:
         """Stopped as it stands: its connections stay open, and nothing comes from them any more."""
-        postmaster = psutil.Process(self._pids[server])
-        postmaster.suspend()
-        processes = [postmaster, *postmaster.children()]
-        for process in processes[1:]:
-            process.suspend()
-        try:
+        with frozen(self._pids[server]):
             yield
-        finally:
-            for process in processes:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.resume()
 
     def url(self) -> str:
         """All of them, as libpq names several hosts."""
@@ -121,6 +112,23 @@ class Servers:
         replayed = f"SELECT pg_last_wal_replay_lsn() >= '{end}'"
         while not await self.value(on, replayed):  # noqa: ASYNC110  the replica tells nobody
             await asyncio.sleep(0.01)
+
+
+@contextlib.contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """Stop a server and its processes as they stand."""
+    postmaster = psutil.Process(pid)
+    postmaster.suspend()
+    processes = [postmaster, *postmaster.children()]
+    try:
+        for process in processes[1:]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
+        yield
+    finally:
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 @contextlib.contextmanager
