@@ -5,7 +5,7 @@ and writing in it are no steps here: nobody else sees them before the commit. A 
 rollback; one after it is a writer that does nothing more, as in every state in which something is left to do.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from tests.foundation.cache.model.generation_states import (
     ABSENT,
@@ -78,16 +78,20 @@ class Generations:
             yield label, canonical(after, bounds_outlive_values=not self.compares_when_resolving)
 
     def _all_steps(self, state: State) -> Iterator[tuple[str, State]]:
+        yield from self.steps_of_others(state)
+        for place, reader in enumerate(state.readers):
+            if place == 0 or reader != state.readers[place - 1]:
+                others = (*state.readers[:place], *state.readers[place + 1 :])
+                for label, after, changed in self.steps_of_reader(state, reader, others):
+                    yield label, changed._replace(readers=(after, *others))
+
+    def steps_of_others(self, state: State) -> Iterator[tuple[str, State]]:
+        """The steps of the cache and of writers."""
         yield from self.by_itself(state)
         if len(state.server.writers) < self._writers:
             yield f"writer {state.server.next_xid} begins", state._replace(server=state.server.begin())
         for xid, phase in enumerate(state.server.writers, start=1):
             yield from self._steps_of_writer(state, xid, phase)
-        for place, reader in enumerate(state.readers):
-            if place == 0 or reader != state.readers[place - 1]:
-                others = (*state.readers[:place], *state.readers[place + 1 :])
-                for label, after, changed in self._steps_of_reader(state, reader, others):
-                    yield label, changed._replace(readers=(after, *others))
 
     # Writers
 
@@ -109,9 +113,7 @@ class Generations:
 
     # Readers: each step is the label, the reader after it, and the state with whatever else it changes
 
-    def _steps_of_reader(
-        self, state: State, reader: Reader, others: tuple[Reader, ...]
-    ) -> Iterator[ReaderStep]:
+    def steps_of_reader(self, state: State, reader: Reader, others: tuple[Reader, ...]) -> Iterator[ReaderStep]:
         if reader.phase in (IDLE, ABSENT):
             yield self._look(state, reader)
         elif reader.phase == LOOKED:
@@ -153,7 +155,7 @@ class Generations:
             is_shown = self.may_show(snapshot, state.server, passed=passed)
             for other in others:
                 if is_shown and other.phase == LOOKED and self.may_wait_for(reader, other):
-                    _judge("a reader is given what was begun after it came", snapshot.shown, other)
+                    judge("a reader is given what was begun after it came", snapshot.shown, other.began)
             answer = Reader(ANSWERED, reader.value, shown=snapshot.shown, passed=passed)
             useful = passed or (is_shown and not self.joins_only_what_passed)
             yield f"a reader reads what shows {snapshot.shown}", answer if useful else Reader(), state
@@ -162,12 +164,13 @@ class Generations:
         """Every answer that this reader may be given now must show what was committed when it began to look."""
         for value, shown in state.entries:
             if value == reader.value:
-                _judge("the reader is given what was kept", shown, reader)
+                judge("the reader is given what was kept", shown, reader.began)
         for other in others:
             if other.phase == ANSWERED and other.value == reader.value:
-                _judge("the reader joins another's query", other.shown, reader)
+                judge("the reader joins another's query", other.shown, reader.began)
 
 
-def _judge(label: str, shown: tuple[int, ...], reader: Reader) -> None:
-    if lacking := set(reader.began) - set(shown):
+def judge(label: str, shown: Collection[int], began: Collection[int]) -> None:
+    """Raises `StaleAnswer` for an answer that does not show all that was committed when its reader began."""
+    if lacking := set(began) - set(shown):
         raise StaleAnswer(f"{label}: it lacks {sorted(lacking)}")

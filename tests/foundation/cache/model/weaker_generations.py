@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from tests.foundation.cache.model.generation_states import Reader, State
+from tests.foundation.cache.model.generation_states import UNKNOWN, Reader, State
 from tests.foundation.cache.model.generations import Generations
 from tests.foundation.cache.model.postgresql import COMMITTED, FIRST_XID, OVER, Server, Snapshot
 
@@ -59,6 +59,20 @@ class ShownWhatAReplicaHas(Generations):
 
     def may_show(self, snapshot: Snapshot, server: Server, *, passed: bool) -> bool:  # noqa: ARG002  likewise
         return True
+
+
+class MarkLowersHorizon(Generations):
+    """The horizon is set above who marks, and not left where one with a higher id has marked before."""
+
+    def marked(self, guard: int, xid: int) -> int:
+        return UNKNOWN if guard == UNKNOWN else xid + 1
+
+
+class MarkMakesKnown(Generations):
+    """A mark gives a horizon to a record that has none, though others may have marked one that was lost."""
+
+    def marked(self, guard: int, xid: int) -> int:
+        return max(guard, xid + 1)
 
 
 class MarkedAfterCommit(Generations):
@@ -119,6 +133,6 @@ class MarkedByEachWriter(OnThePrimary):
 
 WEAKER = (
     *(BoundByXmax, BoundFromBefore, ResolvedWithoutComparing, FilledWithoutHorizon, JoinedWithoutHorizon),
-    *(JoinedUnderAnyValue, ShownWhatAReplicaHas),
+    *(JoinedUnderAnyValue, ShownWhatAReplicaHas, MarkLowersHorizon, MarkMakesKnown),
     *(MarkedAfterCommit, MarkedUntilExpiry, MarkedByEachWriter),
 )
