@@ -140,7 +140,8 @@ async def test_bad_requests_are_answered_while_every_connection_waits(start_appl
 
 async def test_requests_that_go_away_give_everything_back(application, client, emptier):
     async with locked(emptier, "products"):
-        reads = [asyncio.create_task(client.get("/v1/products")) for _ in range(200)]
+        each_its_own = [f"/v1/products?price_max={number}" for number in range(200)]
+        reads = [asyncio.create_task(client.get(path)) for path in each_its_own]
         await until(waiting_for_locks(emptier, 5))
         for read in reads:
             read.cancel()

