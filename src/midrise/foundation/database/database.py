@@ -12,7 +12,7 @@ from midrise.foundation.database.errors import (
     REPEATABLE_TROUBLE,
     ConstraintErrors,
 )
-from midrise.foundation.database.idempotency import Attempt, AttemptRecords, IdempotencyKeyReused, Kept
+from midrise.foundation.database.idempotency import Attempt, AttemptRecords, Kept
 from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.database.pool import PoolSettings
 from midrise.foundation.database.positions import consistency
@@ -104,8 +104,8 @@ class Database:
             return await self._write_patiently(attempt, kind, work)
         except Unavailable:
             raise
-        except AppError as refused:
-            kept = await self._find_twin(refused, attempt, kind)
+        except AppError:
+            kept = await self._find_twin(attempt, kind)
             if kept is None:
                 raise
             return kept.result
@@ -146,17 +146,13 @@ class Database:
                     raise
         return await self._write_once(attempt, kind, work)
 
-    async def _find_twin(
-        self, refused: AppError, attempt: Attempt | None, kind: type[Result]
-    ) -> Kept[Result] | None:
+    async def _find_twin(self, attempt: Attempt | None, kind: type[Result]) -> Kept[Result] | None:
         """What the twin came to whose change may be what the work was refused for.
 
         A claim looks for records as they were before it had the lock. So the twin may have ended in between,
         and the work then met what the twin had made: a product of the same SKU, say.
         """
         if attempt is None or attempt.of_gateway or self._attempts is None:
-            return None
-        if isinstance(refused, IdempotencyKeyReused):
             return None
         async with self.read() as unit:
             return await self._attempts.find(unit, attempt, kind)

@@ -9,7 +9,8 @@ USUAL_BYTES = 1024 * 1024
 IMPORT_BYTES = 256 * 1024 * 1024
 IMPORT_SUFFIX = "/import"
 _MOST_DIGITS = 20
-_OF_A_BODY = frozenset({b"content-length", b"transfer-encoding"})
+OF_A_BODY = frozenset({b"content-length", b"transfer-encoding"})
+"""The headers that announce one."""
 
 
 class BodyLimit:
@@ -27,7 +28,7 @@ class BodyLimit:
         for name, value in scope["headers"]:
             if name == b"content-length" and not _is_within(value, limit):
                 raise PayloadTooLarge
-            is_awaited = is_awaited or name in _OF_A_BODY
+            is_awaited = is_awaited or name in OF_A_BODY
         received = 0
 
         async def receive_within_limit() -> Message:

@@ -29,6 +29,7 @@ from midrise.foundation.http.etags import LONGEST_IF_NONE_MATCH, is_known
 from midrise.foundation.http.kept_answer import KeptAnswer
 from midrise.foundation.http.middleware.access_log import AccessLog, note_request
 from midrise.foundation.http.middleware.admission_gate import actor_of, bearer_token, rate_headers
+from midrise.foundation.http.middleware.body_limit import OF_A_BODY
 from midrise.foundation.http.middleware.cached_answers import HIT, count_answer
 from midrise.foundation.http.middleware.client_address import FORWARDED_FOR, Proxies, peer_of
 from midrise.foundation.http.middleware.cors import Origins
@@ -38,8 +39,6 @@ from midrise.foundation.http.request_ids import ids_of
 from midrise.foundation.observability.logs import RequestIds, request_ids
 
 log = structlog.get_logger()
-
-_OF_A_BODY = frozenset({b"content-length", b"transfer-encoding"})
 
 Headers = Mapping[bytes, bytes]
 
@@ -136,7 +135,7 @@ class QuickAnswers:
         """The request, if it is plain: no header twice, no body, and nothing that would be refused."""
         headers: Headers = dict(scope["headers"])
         send_whole = find_whole(scope)
-        if send_whole is None or len(headers) != len(scope["headers"]) or not _OF_A_BODY.isdisjoint(headers):
+        if send_whole is None or len(headers) != len(scope["headers"]) or not OF_A_BODY.isdisjoint(headers):
             return None
         if len(headers.get(b"if-none-match", b"")) > LONGEST_IF_NONE_MATCH:
             return None
