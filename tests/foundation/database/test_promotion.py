@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import bindparam, column, insert, select, table
 from tests.foundation.database.promotions import Servers, servers, watching
 from tests.foundation.waiting import until
 
-from midrise.foundation.database import Database, Statement
+from midrise.foundation.database import Database, Statement, WriteUnit
+from midrise.foundation.database.nodes import Node
 from midrise.foundation.database.positions import Consistency, Position, consistency
 from midrise.foundation.errors import Unavailable
 
@@ -67,6 +69,10 @@ async def in_request(database: Database, **knows: object) -> tuple[list[str], Co
         consistency.reset(before)
 
 
+def reads_by(node: Node) -> float:
+    return REGISTRY.get_sample_value("midrise_reads_total", {"server": node.pool.process}) or 0
+
+
 async def test_writes_find_the_promoted_replica_and_are_never_refused_again(two: Servers):
     primary, replica = two.all
     async with watching(two) as database:
@@ -80,6 +86,42 @@ async def test_writes_find_the_promoted_replica_and_are_never_refused_again(two:
         for number in range(50):
             await add(database, f"later {number:02}")
         assert len(await names(database)) == 52
+
+
+async def test_work_whose_server_went_away_before_the_commit_is_done_again_on_the_next(two: Servers):
+    primary, replica = two.all
+    done: list[str] = []
+    async with watching(two) as database:
+
+        async def work(tx: WriteUnit) -> str:
+            await tx.execute(ADD, new_name="once")
+            if not done:
+                await two.replayed(replica, of=primary)
+                two.kill(primary)
+                await two.promote(replica)
+            done.append("tried")
+            await tx.execute(ADD, new_name="with it")
+            return "made"
+
+        assert await database.write_once(None, str, work) == "made"
+        assert (len(done), await names(database)) == (2, ["once", "with it"])
+
+
+async def test_a_read_that_lost_the_primary_is_repeated_on_the_next_over_no_connection_of_before(two: Servers):
+    primary, replica = two.all
+    async with watching(two) as database, database.read() as unit:
+        await add(database, "seen")
+        await unit.rows(LIST)
+        await two.replayed(replica, of=primary)
+        (node,) = database.nodes.replicas
+        await until(lambda: node.is_well and node.position.covers(database.nodes.known()))
+        before = reads_by(node)
+        await names(database, may_lag=True)
+        assert reads_by(node) == before + 1, "there is a connection to the replica"
+        two.kill(primary)
+        await two.promote(replica)
+        await until(lambda: database.nodes.primary is node)
+        assert [row["name"] for row in await unit.rows(LIST)] == ["seen"]
 
 
 async def test_an_old_primary_that_comes_back_is_not_written_to_or_read_from(two: Servers):

@@ -11,6 +11,8 @@ from midrise.foundation.database.cache_switch import CacheSwitch, Marking
 from midrise.foundation.database.errors import (
     REPEATABLE_TROUBLE,
     ConstraintErrors,
+    OutcomeUnknown,
+    tells_of_lost_primary,
 )
 from midrise.foundation.database.idempotency import Attempt, AttemptRecords, Kept
 from midrise.foundation.database.nodes import Nodes
@@ -96,9 +98,9 @@ class Database:
         of that, and nothing is changed. An attempt of the gateway's waits for one that is under way.
 
         Only a result that was committed is kept. ``kind`` is its type, to read it again. Work that the database
-        rolled back for the sake of another (a deadlock, a serialization failure) is done again, so it must do
-        nothing but statements. Raises what `write` and the work raise, `IdempotencyInProgress` and
-        `IdempotencyKeyReused`.
+        rolled back for the sake of another (a deadlock, a serialization failure), or whose server went away
+        before it was told to commit, is done again, so it must do nothing but statements. Raises what `write`
+        and the work raise, `IdempotencyInProgress` and `IdempotencyKeyReused`.
         """
         try:
             return await self._write_patiently(attempt, kind, work)
@@ -142,7 +144,7 @@ class Database:
             try:
                 return await self._write_once(attempt, kind, work)
             except Unavailable as told:
-                if not isinstance(told.__cause__, REPEATABLE_TROUBLE):
+                if not _was_rolled_back(told):
                     raise
         return await self._write_once(attempt, kind, work)
 
@@ -169,3 +171,10 @@ class Database:
             result = await work(tx)
             await self._attempts.keep(tx, attempt, result)
         return result
+
+
+def _was_rolled_back(told: Unavailable) -> bool:
+    """Whether nothing of the work can be there, though it may succeed when it is done again."""
+    if isinstance(told, OutcomeUnknown):
+        return False
+    return isinstance(told.__cause__, REPEATABLE_TROUBLE) or tells_of_lost_primary(told.__cause__)

@@ -136,6 +136,8 @@ class Election:
             # If the old one still lives, nothing more may be committed there.
             self.primary.write_pool.cut()
             self.primary = winner
+            # Those that are open say still that they lead to a replica, until they are used again.
+            winner.throw_away_connections()
             changed, self._changed = self._changed, asyncio.Event()
             changed.set()
         for node in self.nodes:

@@ -28,12 +28,15 @@ from midrise.foundation.database.statements import FOUND, NEXT_XID, PLACE, XMIN,
 from midrise.foundation.errors import Unavailable
 from midrise.foundation.observability.metrics import READS
 
+_MOST_TRIES = 3
+
 
 class ReadUnit:
     """Statements that change nothing, each seeing what was committed before it.
 
     A connection is taken with the first statement. Where the server that was chosen fails, the statement is
-    repeated once, on the primary: a read may be.
+    repeated, on the primary if a replica failed: a read may be. While servers change their roles, it may be
+    twice: the next one may be on its way too.
     """
 
     def __init__(self, nodes: Nodes, constraint_errors: ConstraintErrors, *, may_lag: bool) -> None:
@@ -78,24 +81,27 @@ class ReadUnit:
 
     async def _run(self, method: str, statement: Statement, values: Mapping[str, object]) -> Any:
         arguments = statement.arguments(values)
+        for _ in range(_MOST_TRIES - 1):
+            try:
+                return await self._run_once(method, statement, arguments)
+            except TimeoutError as trouble:
+                if self._as_primary:
+                    # The time was spent: repeating it would spend it again. (It is an OSError as well.)
+                    raise told_or_raised(trouble, self._constraint_errors) from trouble
+                # The replica would have ended the statement itself, before that: it hangs.
+                await self._leave_node(trouble)
+            except (*CONNECTION_TROUBLE, *REPLICA_TROUBLE, _FellBehind, Unavailable) as trouble:
+                cause = trouble.__cause__ if isinstance(trouble, Unavailable) else trouble
+                is_final = (self._as_primary or self._node is None) and not tells_of_lost_primary(cause)
+                if isinstance(trouble, Unavailable) and is_final:
+                    raise
+                await self._leave_node(cause)
+            except asyncpg.PostgresError as refused:
+                raise told_or_raised(refused, self._constraint_errors) from refused
         try:
             return await self._run_once(method, statement, arguments)
-        except TimeoutError as trouble:
-            if self._as_primary:
-                # The time was spent: repeating it would spend it again. (A TimeoutError is an OSError as well.)
-                raise told_or_raised(trouble, self._constraint_errors) from trouble
-            # The replica would have ended the statement itself, before that: it hangs.
-            await self._leave_node(trouble)
-        except (*CONNECTION_TROUBLE, *REPLICA_TROUBLE, _FellBehind, Unavailable) as trouble:
-            cause = trouble.__cause__ if isinstance(trouble, Unavailable) else trouble
-            is_final = (self._as_primary or self._node is None) and not tells_of_lost_primary(cause)
-            if isinstance(trouble, Unavailable) and is_final:
-                raise
-            await self._leave_node(cause)
-        except asyncpg.PostgresError as refused:
-            raise told_or_raised(refused, self._constraint_errors) from refused
-        try:
-            return await self._run_once(method, statement, arguments)
+        except _FellBehind as trouble:
+            raise Unavailable from trouble
         except (asyncpg.PostgresError, *CONNECTION_TROUBLE) as trouble:
             raise told_or_raised(trouble, self._constraint_errors) from trouble
 
