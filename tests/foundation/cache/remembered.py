@@ -36,7 +36,7 @@ class Records:
     async def see(self, *names: str) -> list[Seen]:
         """As admission does it: a record that is not there is drawn."""
         keys = [record_key(str(self.switch.prefix), name) for name in names]
-        _, held = await self._limiter.spend_and_read(LimitName.DEFAULT, "nobody", records=keys, reads=())
+        _, held = await self._limiter.spend_and_read(LimitName.DEFAULT, "nobody", records=keys)
         return [read_record(key, record) for key, record in zip(keys, held, strict=True)]
 
     async def glance(self, *names: str) -> Glance:

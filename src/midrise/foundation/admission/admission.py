@@ -172,7 +172,7 @@ class Admission:
     async def ask(self, question: Question) -> Admitted:
         """Ask the cache, and whoever has to be asked. Raises as `admit` does."""
         rate, held = await self._limiter.spend_and_read(
-            question.limit, question.caller_key, records=question.keys, reads=()
+            question.limit, question.caller_key, records=question.keys
         )
         return await self.settle(question, rate, held)
 
@@ -267,7 +267,7 @@ class _Waiter:
         question = self._question
         told: Admitted | Settling
         try:
-            rate, held = self._limiter.read(answer, question.limit, others=len(question.keys))
+            rate, held = self._limiter.read(answer, question.limit, records=len(question.keys))
             admitted = self._admission.find_usual(question, rate, held)
             told = admitted or partial(self._admission.settle, question, rate, held)
         except Exception:  # noqa: BLE001  whatever it is, the cache's reader must go on; asking again tells

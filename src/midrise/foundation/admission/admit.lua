@@ -1,12 +1,11 @@
 -- Everything that is asked of the cache before a request is let in: its rate limit, and what its answer depends on.
 --   KEYS[1]  limit and caller
---   KEYS[2…] records of generations, then keys that are only read
+--   KEYS[2…] records of generations
 --   ARGV[1]  interval: microseconds that one request costs; 0 where there is no limit
 --   ARGV[2]  tolerance: microseconds that a caller may be ahead
 --   ARGV[3]  a value that no record ever had, for those that are not there
 --   ARGV[4]  seconds that a record is kept
---   ARGV[5]  how many of the keys are records
--- Answers {1 or 0: passes or not, microseconds that the caller is now ahead, then what each key holds}.
+-- Answers {1 or 0: passes or not, microseconds that the caller is now ahead, then what each record holds}.
 
 -- The generic cell rate algorithm (ITU-T I.371, annex A), by the server's own clock. The key holds the theoretical
 -- arrival time of the next request at an even pace, in microseconds.
@@ -27,10 +26,9 @@ if interval > 0 then
 end
 
 local answer = {1, ahead}
-local last_record = 1 + tonumber(ARGV[5])
 for index = 2, #KEYS do
   local held = redis.call('GET', KEYS[index])
-  if not held and index <= last_record then
+  if not held then
     held = ARGV[3] .. ':'
     redis.call('SET', KEYS[index], held, 'EX', ARGV[4])
   end

@@ -23,7 +23,7 @@ _FRESH = b"?" * VALUE_CHARACTERS
 _MOST_PACKED = 4096
 
 Held = Sequence[bytes | None]
-"""What the keys hold that were asked for beside the limit; nothing where the cache was not asked."""
+"""What the records hold that were asked for beside the limit; nothing where the cache was not asked."""
 
 
 class RateLimiter(Protocol):
@@ -34,12 +34,11 @@ class RateLimiter(Protocol):
         ...
 
     async def spend_and_read(
-        self, limit: LimitName, caller_key: str, *, records: Sequence[str], reads: Sequence[str]
+        self, limit: LimitName, caller_key: str, *, records: Sequence[str]
     ) -> tuple[RateVerdict | None, Held]:
-        """The verdict and, in the same round trip, what is held under other keys.
+        """The verdict and, in the same round trip, what the records hold.
 
-        ``records`` are generations, drawn where there are none; ``reads`` are only read. A request that does
-        not pass is told nothing.
+        ``records`` are generations, drawn where there are none. A request that does not pass is told nothing.
         """
         ...
 
@@ -52,31 +51,31 @@ class ValkeyRateLimiter:
         self._limits = limits
 
     async def spend(self, limit: LimitName, caller_key: str) -> RateVerdict | None:
-        verdict, _ = await self.spend_and_read(limit, caller_key, records=(), reads=())
+        verdict, _ = await self.spend_and_read(limit, caller_key, records=())
         return verdict
 
     async def spend_and_read(
-        self, limit: LimitName, caller_key: str, *, records: Sequence[str], reads: Sequence[str]
+        self, limit: LimitName, caller_key: str, *, records: Sequence[str]
     ) -> tuple[RateVerdict | None, Held]:
         rule = _rule(self._limits, limit)
-        if rule is None and not records and not reads:
+        if rule is None and not records:
             return None, ()
         answer = await self._cache.run(
             _SCRIPT,
-            keys=[_key(limit, caller_key), *records, *reads],
-            arguments=_arguments(rule, fresh_value(), len(records)),
+            keys=[_key(limit, caller_key), *records],
+            arguments=_arguments(rule, fresh_value()),
         )
-        return self.read(answer, limit, others=len(records) + len(reads))
+        return self.read(answer, limit, records=len(records))
 
     def ask(self, limit: LimitName, caller_key: str, *, records: tuple[str, ...], waiter: Waiter) -> bool:
         """Have somebody told what the cache answers to the same, for `read`; False while it is away."""
         before, behind = _packed(limit, _rule(self._limits, limit), caller_key, records)
         return self._cache.ask(b"%b%b%b" % (before, fresh_value().encode("ascii"), behind), waiter)
 
-    def read(self, answer: Any, limit: LimitName, *, others: int) -> tuple[RateVerdict | None, Held]:
-        """The verdict, and what ``others`` keys hold. Raises `CacheUnavailable` for what makes no sense."""
+    def read(self, answer: Any, limit: LimitName, *, records: int) -> tuple[RateVerdict | None, Held]:
+        """The verdict, and what so many records hold. Raises `CacheUnavailable` for what makes no sense."""
         rule = _rule(self._limits, limit)
-        if not _makes_sense(answer, rule, others):
+        if not _makes_sense(answer, rule, records):
             raise self._cache.distrust(answer)
         allowed, ahead_us, *held = answer
         if rule is None:
@@ -120,9 +119,9 @@ class LocalRateLimiter:
         return _verdict(limit, rule, allowed=allowed, ahead_us=arrival_us - now_us)
 
     async def spend_and_read(
-        self, limit: LimitName, caller_key: str, *, records: Sequence[str], reads: Sequence[str]
+        self, limit: LimitName, caller_key: str, *, records: Sequence[str]
     ) -> tuple[RateVerdict | None, Held]:
-        del records, reads
+        del records
         return await self.spend(limit, caller_key), ()
 
     def _forget(self, now_us: int) -> None:
@@ -151,10 +150,10 @@ class FallbackRateLimiter:
             return await self._local.spend(limit, caller_key)
 
     async def spend_and_read(
-        self, limit: LimitName, caller_key: str, *, records: Sequence[str], reads: Sequence[str]
+        self, limit: LimitName, caller_key: str, *, records: Sequence[str]
     ) -> tuple[RateVerdict | None, Held]:
         try:
-            return await self._shared.spend_and_read(limit, caller_key, records=records, reads=reads)
+            return await self._shared.spend_and_read(limit, caller_key, records=records)
         except CacheUnavailable:
             return await self._local.spend(limit, caller_key), ()
 
@@ -164,7 +163,7 @@ def _packed(
     limit: LimitName, rule: RateLimit | None, caller_key: str, records: tuple[str, ...]
 ) -> tuple[bytes, bytes]:
     """The call of the script before and behind the fresh value: all else is the same for who asks again."""
-    arguments = _arguments(rule, _FRESH, len(records))
+    arguments = _arguments(rule, _FRESH)
     keys = (_key(limit, caller_key), *records)
     before, _, behind = pack("EVALSHA", _SCRIPT.sha1, len(keys), *keys, *arguments).rpartition(_FRESH)
     return before, behind
@@ -174,20 +173,20 @@ def _key(limit: LimitName, caller_key: str) -> str:
     return f"midrise:rate:{limit.value}:{caller_key}"
 
 
-def _arguments(rule: RateLimit | None, fresh: str | bytes, records: int) -> Sequence[Argument]:
+def _arguments(rule: RateLimit | None, fresh: str | bytes) -> Sequence[Argument]:
     interval_us, tolerance_us = (rule.interval_us, rule.tolerance_us) if rule else (0, 0)
-    return interval_us, tolerance_us, fresh, RECORD_SECONDS, records
+    return interval_us, tolerance_us, fresh, RECORD_SECONDS
 
 
 def _rule(limits: RateLimits, limit: LimitName) -> RateLimit | None:
     return limits[limit] if limit in limits else limits[LimitName.DEFAULT]
 
 
-def _makes_sense(answer: Any, rule: RateLimit | None, others: int) -> bool:
+def _makes_sense(answer: Any, rule: RateLimit | None, records: int) -> bool:
     if not isinstance(answer, list) or len(answer) < 2:
         return False
     allowed, ahead_us = answer[0], answer[1]
-    if allowed not in {0, 1} or not isinstance(ahead_us, int) or len(answer) != 2 + (others if allowed else 0):
+    if allowed not in {0, 1} or not isinstance(ahead_us, int) or len(answer) != 2 + (records if allowed else 0):
         return False
     return 0 <= ahead_us <= (rule.tolerance_us if rule else 0)
 
