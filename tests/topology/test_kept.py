@@ -54,6 +54,21 @@ def test_one_that_is_killed_is_back_and_counted(tmp_path: Path, keep, told: list
     assert kept.status.state == "stopped"
 
 
+def test_one_that_became_another_is_told_of_by_its_new_name(tmp_path: Path, keep, told: list[Event]) -> None:
+    kept, other = keep(Script(tmp_path, STEADY)), Script(tmp_path, STEADY)
+    other.name = "other"
+
+    async def life() -> None:
+        await kept.start()
+        await asyncio.sleep(0)  # it is watched from now on
+        kept.become(other)
+        os.kill(kept.pid, signal.SIGKILL)
+        await until(lambda: kept.restarts == 1 and kept.state is State.RUNNING)
+
+    live(kept, life)
+    assert told[0] == Noted("other ended (SIGKILL); it is started again")
+
+
 def test_one_that_is_stopped_by_order_stays_down(tmp_path: Path, keep, told: list[Event]) -> None:
     kept = keep(Script(tmp_path, STEADY))
 

@@ -121,16 +121,15 @@ class Kept:
             self.state = State.RUNNING
 
     async def _ended_or_damaged(self) -> None:
-        name = self.component.name
         while True:
             try:
                 code = await asyncio.wait_for(self._child.ended(), LOOK_FOR_DAMAGE_EVERY_S)
             except TimeoutError:
                 if self._child.is_beyond_repair():
-                    self._tell(Noted(f"{name} can't go on as it is; it is made anew"))
+                    self._tell(Noted(f"{self.component.name} can't go on as it is; it is made anew"))
                     return
             else:
-                self._tell(Noted(f"{name} ended ({_how(code)}); it is started again"))
+                self._tell(Noted(f"{self.component.name} ended ({_how(code)}); it is started again"))
                 return
 
     async def _come_back(self, pauses: Iterator[float]) -> None:
