@@ -98,6 +98,8 @@ class Writing(AbstractAsyncContextManager[WriteUnit]):
         await self._note_write()
 
     async def _give_up(self) -> None:
+        if self._lent.connection.is_closed():
+            return
         try:
             await self._lent.connection.execute("ROLLBACK")
         except (asyncpg.PostgresError, *CONNECTION_TROUBLE):
