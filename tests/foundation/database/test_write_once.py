@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import BigInteger, bindparam, func, select
+from tests.conftest import PASSWORD, register
 
 from midrise.foundation.database import Database, PoolSettings, Statement, WriteUnit
 from midrise.foundation.errors import Unavailable
@@ -84,6 +85,34 @@ async def test_so_is_a_change_that_a_client_asks_for(admin, emptier, table, path
         await emptier.execute("DROP FUNCTION fall_once CASCADE; DROP SEQUENCE falls")
     assert (changed.status_code, falls > 1) == (200, True), changed.text
     assert changed.json() | change == changed.json()
+
+
+@pytest.mark.parametrize(
+    ("table", "method", "path", "status"),
+    [
+        ("users", "PATCH", "/v1/me", 200),
+        ("sessions", "POST", "/v1/auth/refresh", 200),
+        ("sessions", "POST", "/v1/auth/logout", 204),
+    ],
+    ids=["one's profile", "a refresh", "a log-out"],
+)
+async def test_so_is_what_people_do_with_their_own(client, emptier, table, method, path, status):
+    email = await register(client)
+    proof = {"email": email, "password": PASSWORD}
+    tokens = (await client.post("/v1/auth/login", json=proof)).json()
+    bodies = {"/v1/me": {"name": "Rahima"}, "/v1/auth/refresh": {"refresh_token": tokens["refresh_token"]}}
+    await emptier.execute(FALL_ONCE.format(table=table))
+    try:
+        answer = await client.request(
+            method,
+            path,
+            json=bodies.get(path),
+            headers={"Authorization": f"Bearer {tokens['access_token']}"},
+        )
+        falls = await emptier.fetchval("SELECT last_value FROM falls")
+    finally:
+        await emptier.execute("DROP FUNCTION fall_once CASCADE; DROP SEQUENCE falls")
+    assert (answer.status_code, falls > 1) == (status, True), answer.text
 
 
 async def test_other_trouble_is_told_at_once(database: Database):

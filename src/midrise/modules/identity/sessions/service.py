@@ -43,6 +43,14 @@ _MOST_VERIFICATIONS = 2
 _NONCE_BYTES = 16
 
 
+class _SpentToken(Exception):
+    """A refresh token of this session was spent too long ago."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+
+
 class Sessions:
     """Logs people in and out, renews their tokens, and says who is behind a session."""
 
@@ -97,7 +105,8 @@ class Sessions:
         too long ago; that also ends its session, in a unit of its own, so that the refusal doesn't undo it.
         """
         claims = self._refresh_tokens.parse(refresh_token)
-        async with self._database.write() as tx:
+
+        async def renew(tx: WriteUnit) -> Tokens:
             stored = await self._sessions.find_and_lock(tx, claims.session_id)
             if stored is None or not self._refresh_tokens.matches(claims, stored.session.nonce):
                 raise Unauthenticated
@@ -111,19 +120,29 @@ class Sessions:
                     renewed = _renewed(stored.session, actor)
                     await self._sessions.rotate(tx, renewed)
                     return self._tokens(renewed)
-        await self._end_reused(stored.session, actor=actor)
+            raise _SpentToken(stored.session)
+
+        try:
+            return await self._database.write_once(None, Tokens, renew)
+        except _SpentToken as spent:
+            session = spent.session
+        await self._end_reused(session, actor=actor)
         raise TokenReused
 
     async def log_out(self, *, actor: Actor) -> None:
         """End the caller's session: its tokens stop working at once, on every instance."""
-        if actor.session_id is None:
+        session_id = actor.session_id
+        if session_id is None:
             raise Unauthenticated
-        async with self._database.write() as tx:
-            if await self._sessions.revoke(tx, actor.session_id):
+
+        async def end(tx: WriteUnit) -> None:
+            if await self._sessions.revoke(tx, session_id):
                 tx.mark(user_generation(actor.known_user_id()))
                 await self._audit.record(
-                    tx, actor, action=SessionAction.ENDED, resource=f"session:{actor.session_id}"
+                    tx, actor, action=SessionAction.ENDED, resource=f"session:{session_id}"
                 )
+
+        await self._database.write_once(None, type(None), end)
 
     async def find_caller(self, session_id: UUID, user_id: UUID, *, kid: str) -> Caller | None:
         """Who is behind the session; None where it has ended, the user may no longer log in, or the key that
@@ -205,10 +224,12 @@ class Sessions:
         return kid is not None
 
     async def _end_reused(self, session: Session, *, actor: Actor) -> None:
-        async with self._database.write() as tx:
+        async def end(tx: WriteUnit) -> None:
             if await self._sessions.revoke(tx, session.id):
                 tx.mark(user_generation(session.user_id))
                 await self._record(tx, session, SessionAction.REUSED, actor=actor)
+
+        await self._database.write_once(None, type(None), end)
 
     async def _record(self, tx: WriteUnit, session: Session, action: SessionAction, *, actor: Actor) -> None:
         """Write of a session whose user need not be the caller that the request came with."""

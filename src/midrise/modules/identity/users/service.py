@@ -102,7 +102,8 @@ class Users:
         Raises `PreconditionFailed`, and what `Emails.prove` and `Emails.request_change` raise.
         """
         proved = await self._emails.prove(address, actor=actor) if address else None
-        async with self._database.write() as tx:
+
+        async def change(tx: WriteUnit) -> User:
             before = await self.lock_own(tx, actor=actor)
             expected.check(str(before.version), current=str(before.version))
             if address and proved:
@@ -114,6 +115,8 @@ class Users:
             tx.mark(user_generation(after.id))
             await self._record_change(tx, before, after, actor=actor)
             return replace(after, version=before.version + 1)
+
+        return await self._database.write_once(actor.attempt, User, change)
 
     async def assign_roles(
         self, user_id: UUID, names: Iterable[str], *, actor: Actor, expected: Expected
