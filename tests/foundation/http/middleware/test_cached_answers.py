@@ -201,10 +201,18 @@ async def test_a_question_mark_in_a_path_is_no_query(client):
 
 
 async def test_the_order_of_parameters_makes_no_difference(client, product):
-    await kept(client, f"{LIST}?limit=7&sort=name", LIST)
-    before = outcomes(LIST)
-    await client.get(f"{LIST}?sort=name&limit=7")
-    assert outcomes(LIST)["hit"] == before["hit"] + 1
+    limits = iter(range(1, 101))
+
+    async def is_kept_for_both() -> bool:
+        # Another list each time: none that the second way may have kept itself. Once is not enough, for a
+        # machine that halts for a moment makes this process take the cache for gone.
+        limit = next(limits)
+        await kept(client, f"{LIST}?limit={limit}&sort=name", LIST)
+        before = outcomes(LIST)
+        await client.get(f"{LIST}?sort=name&limit={limit}")
+        return outcomes(LIST)["hit"] == before["hit"] + 1
+
+    await until(is_kept_for_both)
 
 
 async def test_after_a_flush_everything_goes_on(client, other, admin, product, flush_cache):
