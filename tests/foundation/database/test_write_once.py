@@ -93,8 +93,9 @@ async def test_so_is_a_change_that_a_client_asks_for(admin, emptier, table, path
         ("users", "PATCH", "/v1/me", 200),
         ("sessions", "POST", "/v1/auth/refresh", 200),
         ("sessions", "POST", "/v1/auth/logout", 204),
+        ("sessions", "POST", "/v1/auth/logout-all", 204),
     ],
-    ids=["one's profile", "a refresh", "a log-out"],
+    ids=["one's profile", "a refresh", "a log-out", "a log-out everywhere"],
 )
 async def test_so_is_what_people_do_with_their_own(client, emptier, table, method, path, status):
     email = await register(client)

@@ -41,7 +41,8 @@ class Devices:
     async def end_all(self, *, actor: Actor) -> None:
         """End every session of the caller's, the one that asks among them."""
         user_id = actor.known_user_id()
-        async with self._database.write() as tx:
+
+        async def end_all(tx: WriteUnit) -> None:
             ended = await self.end_sessions_of(tx, user_id)
             await self._audit.record(
                 tx,
@@ -50,6 +51,8 @@ class Devices:
                 resource=f"user:{user_id}",
                 changes={"sessions": ended},
             )
+
+        await self._database.write_once(actor.attempt, type(None), end_all)
 
     async def end_sessions_of(self, tx: WriteUnit, user_id: UUID, *, kept_id: UUID | None = None) -> int:
         """End a person's sessions, but for the one to be kept, when ``tx`` commits; how many.
