@@ -92,6 +92,40 @@ async def test_what_is_asked_in_one_turn_is_written_at_once(fake_server):
         await connection.close()
 
 
+async def test_answers_that_come_in_pieces_and_many_at_once_are_told_apart(fake_server):
+    async def stammer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        waiting: list[bytes] = []
+        while command := await read_command(reader):
+            if command[0] != b"ECHO":
+                writer.write(b"+OK\r\n")
+                continue
+            waiting.append(b"$%d\r\n%b\r\n" % (len(command[1]), command[1]))
+            if len(waiting) == 3:
+                said = b"".join(waiting)
+                for piece in (said[:2], said[2:11], said[11:]):
+                    writer.write(piece)
+                    await writer.drain()
+                    await asyncio.sleep(0)
+                waiting.clear()
+
+    async with fake_server(stammer) as url:
+        connection = shared_by_tcp(url)
+        for number in range(10):
+            asked = [f"{number} first", f"{number} second", f"{number} third"]
+            answers = await asyncio.gather(*(connection.call("ECHO", text) for text in asked))
+            assert [answer.decode() for answer in answers] == asked
+        await connection.close()
+
+
+async def test_a_server_that_refuses_as_it_is_loading_is_left(fake_server):
+    talk, heard = talking(lambda number, _: b"-LOADING the dataset\r\n" if number == 1 else b"+OK\r\n")
+    async with fake_server(talk) as url:
+        connection = shared_by_tcp(url)
+        assert await connection.call("ECHO", "1") == b"OK"
+        assert heard == [b"1", b"1"]
+        await connection.close()
+
+
 async def test_a_connection_that_is_given_up_while_it_opens_is_closed(fake_server):
     async def be_silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
         while await reader.read(65536):

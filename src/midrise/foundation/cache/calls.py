@@ -40,17 +40,3 @@ def pack(*command: Argument) -> bytes:
     # hiredis' stub knows tuples of one member only.
     packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]
     return packed
-
-
-class _Discarded:
-    """Takes the answer to a call whose caller went away."""
-
-    def done(self) -> bool:
-        return True
-
-    def set_result(self, answer: Any, /) -> None: ...
-
-    def set_exception(self, error: Exception, /) -> None: ...
-
-
-DISCARDED: Waiter = _Discarded()

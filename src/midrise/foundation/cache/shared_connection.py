@@ -1,27 +1,27 @@
 """One connection that all requests of a process share: what they ask in one turn of the event loop is written
 at once, and answers are given out in the order they come.
 
-redis-py opens the connection (TLS, authentication, sentinels, database). Taking one of its pool for every call
-costs ten times what a call costs here: docs/decisions/0005-redis-py.md has the figures.
+redis-py opens the connection (TLS, authentication, sentinels, database), and its parser reads the answers. In
+between it is left out: a task that is woken for them, and three coroutines for each, cost as much as the
+rest of a call. Taking one of its pool for every call costs ten times as much: docs/decisions/0005-redis-py.md
+has the figures.
 """
 
 import asyncio
 import math
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 
-from midrise.foundation.cache.calls import DISCARDED, Argument, Call, Waiter, pack
+from midrise.foundation.cache.calls import Argument, Call, Waiter, pack
 
 MOST_WAITING = 20_000
 """Calls that may be under way: more would only be answered too late."""
 
-_CLOSED = "The connection to the cache was closed a moment ago"
-"""What uvloop has a RuntimeError for: its transport is closed before whoever reads of it can know."""
+_CLOSED = "The connection to the cache was closed"
 
 _TURNS_OF_GRACE = 8
 """An answer that has arrived is read and given out within fewer."""
@@ -39,17 +39,6 @@ class RedisConnection(Protocol):
     async def disconnect(self, nowait: bool = False) -> None: ...  # noqa: FBT001, FBT002
 
 
-@dataclass(slots=True, eq=False)
-class _Line:
-    """One connection while it lasts."""
-
-    connection: RedisConnection
-    loop: asyncio.AbstractEventLoop
-    """The one it was opened on. To ask for the running one is a system call, before Python 3.12."""
-    waiting: "deque[Call]" = field(default_factory=deque)
-    tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
-
-
 class SharedConnection:
     """Calls on one connection, opened when first needed, and again after it broke.
 
@@ -60,6 +49,7 @@ class SharedConnection:
         self._make_connection = make_connection
         self._budget_seconds = budget_seconds
         self._line: _Line | None = None
+        self._closing: set[asyncio.Task[None]] = set()
         self._opening: asyncio.Task[None] | None = None
         self._unsent: deque[Call] = deque()
         self._is_flushing = False
@@ -91,10 +81,8 @@ class SharedConnection:
         if opening is not None:
             opening.cancel()
             await asyncio.gather(opening, return_exceptions=True)
-        line = self._line
-        self._fail(RedisConnectionError("The connection to the cache was closed"), repeat=False)
-        if line is not None:
-            await asyncio.gather(*line.tasks, return_exceptions=True)
+        self._fail(RedisConnectionError(_CLOSED), repeat=False)
+        await asyncio.gather(*self._closing, return_exceptions=True)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -123,20 +111,11 @@ class SharedConnection:
         packed = b"".join([call.packed for call in self._unsent])
         line.waiting.extend(self._unsent)
         self._unsent.clear()
-        writer = getattr(line.connection, "_writer", None)
-        if writer is not None and not writer.transport.get_write_buffer_size():
-            # What redis-py would do as well, without a task for each turn of the loop.
-            try:
-                writer.write(packed)
-            except RuntimeError:
-                self._break(line, RedisConnectionError(_CLOSED))
-        else:
-            self._run(line, self._write(line, packed))
-
-    def _run(self, line: _Line, work: Any) -> None:
-        task = line.loop.create_task(work)
-        line.tasks.add(task)
-        task.add_done_callback(line.tasks.discard)
+        try:
+            line.transport.write(packed)
+        except RuntimeError:
+            # uvloop's word for a connection that was closed before whoever reads of it was told.
+            self._break(line, RedisConnectionError(_CLOSED))
 
     async def _open(self) -> None:
         connection = self._make_connection()
@@ -154,32 +133,10 @@ class SharedConnection:
             await _hang_up(connection)
             raise
         self._opening = None
-        self._line, self.server_id = _Line(connection, asyncio.get_running_loop()), _server_id(described)
-        line = self._line
-        self._run(line, self._read(line))
+        self._line, self.server_id = _Line(connection, self._break), _server_id(described)
         self._flush()
 
-    async def _write(self, line: _Line, packed: bytes) -> None:
-        try:
-            await line.connection.send_packed_command(packed, check_health=False)
-        except (RedisError, OSError) as error:
-            self._break(line, error)
-        except RuntimeError:
-            self._break(line, RedisConnectionError(_CLOSED))
-
-    async def _read(self, line: _Line) -> None:
-        try:
-            while True:
-                try:
-                    answer = await line.connection.read_response(timeout=math.inf)
-                except ResponseError as refused:
-                    _next(line).set_exception(refused)
-                else:
-                    _next(line).set_result(answer)
-        except (RedisError, OSError) as error:
-            self._break(line, error)
-
-    def _break(self, line: _Line, error: Exception) -> None:
+    def _break(self, line: "_Line", error: Exception) -> None:
         if self._line is line:
             self._fail(error, repeat=isinstance(error, RedisConnectionError | ConnectionError))
 
@@ -195,10 +152,10 @@ class SharedConnection:
             elif not call.waiter.done():
                 call.waiter.set_exception(error)
         if line is not None:
-            # The reader may be who found out: it ends by itself. Or it has not begun, and could close nothing.
-            for task in line.tasks - {_current_task()}:
-                task.cancel()
-            self._run(line, _hang_up(line.connection))
+            line.is_over = True
+            closing = line.loop.create_task(_hang_up(line.connection))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
         if self._unsent:
             self._send_soon(asyncio.get_running_loop())
 
@@ -236,18 +193,55 @@ class SharedConnection:
         return waiting[0] if waiting else None
 
 
-def _current_task() -> "asyncio.Task[Any] | None":
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
+class _Line(asyncio.Protocol):
+    """One connection while it lasts: reads the answers, and gives them out to those who wait.
 
+    ``end`` is told of what ended it.
+    """
 
-def _next(line: _Line) -> Waiter:
-    if not line.waiting:
-        raise RedisConnectionError("The cache answers what nobody asked")
-    call = line.waiting.popleft()
-    return DISCARDED if call.waiter.done() else call.waiter
+    def __init__(self, connection: RedisConnection, end: "Callable[[_Line, Exception], None]") -> None:
+        opened: Any = connection
+        self.connection = connection
+        self.loop = asyncio.get_running_loop()
+        """The one it was opened on. To ask for the running one is a system call, before Python 3.12."""
+        self.waiting: deque[Call] = deque()
+        self.transport: asyncio.Transport = opened._writer.transport  # noqa: SLF001  there is no other way to it
+        self.is_over = False
+        self._end = end
+        reader = opened._parser._reader  # noqa: SLF001  as redis-py has set it up
+        self._feed, self._next_answer = reader.feed, reader.gets
+        self._nothing = self._next_answer()
+        """What it says while there is no whole answer."""
+        self.transport.set_protocol(self)
+        if self.transport.is_closing():
+            self.loop.call_soon(self.connection_lost, None)
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_over:
+            return
+        try:
+            self._feed(data)
+            while (answer := self._next_answer()) is not self._nothing:
+                self._give_out(answer)
+        except RedisError as error:
+            self._end(self, error)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end(self, exc or RedisConnectionError(_CLOSED))
+
+    def _give_out(self, answer: Any) -> None:
+        if isinstance(answer, RedisConnectionError):
+            # Such as that it is still loading: it can't be used.
+            raise answer
+        if not self.waiting:
+            raise RedisConnectionError("The cache answers what nobody asked")
+        waiter = self.waiting.popleft().waiter
+        if waiter.done():
+            return
+        if isinstance(answer, ResponseError):
+            waiter.set_exception(answer)
+        else:
+            waiter.set_result(answer)
 
 
 def _server_id(described: Any) -> str | None:
