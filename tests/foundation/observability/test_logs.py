@@ -54,13 +54,13 @@ def test_only_what_is_as_grave_as_asked_for_is_logged(level, heard):
 def test_what_is_told_without_a_logger_is_a_line_like_others():
     program = """
     logs.request_ids.set(logs.RequestIds("r1", "t1"))
-    logs.tell("request", status=200)
+    logs.tell({"event": "request", "status": 200})
     structlog.get_logger().info("request", status=200)
     """
     told, logged_by_logger = logged(program)
     assert told.pop("timestamp") <= logged_by_logger.pop("timestamp")
     assert told == logged_by_logger
-    assert logged('logs.tell("request")', level="warning") == []
+    assert logged("logs.tell({'event': 'request'})", level="warning") == []
 
 
 def test_every_line_of_a_request_carries_its_id():

@@ -6,7 +6,6 @@ import logging
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
-from functools import partial
 from typing import TextIO
 
 import msgspec
@@ -46,7 +45,7 @@ def configure(*, process: str, level: str, file: TextIO | None = None) -> None:
         _name_process(process),
     ]
     lines, as_line = Lines(file), _as_line(process)
-    _straight.write = partial(_write_info, lines, as_line) if number <= logging.INFO else _write_nothing
+    _straight.write = _write_info(lines, process) if number <= logging.INFO else _write_nothing
     structlog.configure(
         processors=[as_line],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -69,17 +68,16 @@ def configure(*, process: str, level: str, file: TextIO | None = None) -> None:
     logging.getLogger("uvicorn.access").disabled = True
 
 
-def tell(event: str, **said: object) -> None:
-    """Log at level info, as structlog's loggers do.
+def tell(said: dict[str, object]) -> None:
+    """Log at level info, as structlog's loggers do; what is said, its ``event`` among it, is taken over.
 
     Each request has a line. To send it through structlog costs a tenth of a request that is answered from
     memory, so it is written without.
     """
     write = _straight.write
     if write is None:
-        structlog.get_logger().info(event, **said)
+        structlog.get_logger().info(**said)
     else:
-        said["event"] = event
         write(said)
 
 
@@ -141,8 +139,22 @@ class _Straight:
 _straight = _Straight()
 
 
-def _write_info(lines: Lines, as_line: structlog.typing.Processor, event: structlog.typing.EventDict) -> None:
-    lines.info(str(as_line(None, "info", event)))
+def _write_info(lines: Lines, process: str) -> Callable[[structlog.typing.EventDict], None]:
+    """What `_as_line` does with an event of that level, which a request has one of."""
+    encode, write, find_ids = msgspec.json.Encoder(enc_hook=repr).encode, lines.info, request_ids.get
+
+    def write_info(event: structlog.typing.EventDict) -> None:
+        ids = find_ids()
+        if ids is not None:
+            event["request_id"] = ids.request_id
+            if ids.trace_id:
+                event["trace_id"] = ids.trace_id
+        event["level"] = "info"
+        event["timestamp"] = clock.text_of_now()
+        event["process"] = process
+        write(encode(event).decode())
+
+    return write_info
 
 
 def _write_nothing(event: structlog.typing.EventDict) -> None:

@@ -15,6 +15,7 @@ from midrise.foundation.http.caching import PlannedCall
 from midrise.foundation.http.etags import LONGEST_IF_NONE_MATCH, is_known
 from midrise.foundation.http.kept_answer import KeptAnswer
 from midrise.foundation.observability.metrics import CACHE_ANSWERS
+from midrise.foundation.observability.tallies import Tally
 
 _KEPT_HEADERS = frozenset({b"content-type", b"cache-control", b"etag", b"link"})
 _TAG_BYTES = 12
@@ -89,13 +90,12 @@ class CachedAnswers:
 
 def count_answer(template: str, outcome: str) -> None:
     """Count an answer that may be remembered, by where it came from."""
-    _counter(template, outcome).inc()
+    _tally(template, outcome).add()
 
 
 @lru_cache(maxsize=1024)
-def _counter(template: str, outcome: str) -> Any:
-    # Looking a child up by its labels costs more than what it then does.
-    return CACHE_ANSWERS.labels(template, outcome)
+def _tally(template: str, outcome: str) -> Tally:
+    return CACHE_ANSWERS.of((template, outcome))
 
 
 class _Making:
