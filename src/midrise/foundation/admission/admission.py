@@ -23,7 +23,7 @@ from midrise.foundation.admission.questions import CachedAdmission, Claims, Ques
 from midrise.foundation.admission.rate_limit import Held, RateLimiter, ValkeyRateLimiter
 from midrise.foundation.admission.session import Caller, SessionSource
 from midrise.foundation.cache.generations import Seen, read_record
-from midrise.foundation.cache.reads import Glance, glance_of
+from midrise.foundation.cache.reads import Glance, glance_at, glance_of
 from midrise.foundation.errors import AppError, RateLimited, Unauthenticated
 from midrise.foundation.security.api_keys import ApiKeyClaims
 from midrise.foundation.security.tokens import AccessClaims, AccessTokens
@@ -127,13 +127,13 @@ class Admission:
             if not known.stands(held):
                 return None
             of_token = len(known.keys)
-            glance = glance_of(question.prefix, _read_records(keys[of_token:], held[of_token:]))
+            glance = _glance(question.prefix, keys[of_token:], held[of_token:])
             return Admitted(caller=known.caller, rate=rate, glance=glance, writes=known.writes)
         if isinstance(question.claims, ApiKeyClaims):
             return self._find_program_near(question, question.claims, rate, held)
         if question.claims is not None or question.kid is not None:
             return None
-        glance = glance_of(question.prefix, _read_records(keys, held))
+        glance = _glance(question.prefix, keys, held)
         return Admitted(rejection=question.rejection, rate=rate, glance=glance)
 
     async def settle(self, question: Question, rate: RateVerdict | None, held: Held) -> Admitted:
@@ -150,7 +150,7 @@ class Admission:
         if kid is not None and self._cached is not None:
             of_key, seen = seen[:1], seen[1:]
             key_glance = glance_of(prefix, of_key)
-            if claims is None and await self._cached.keys.learns(kid, key_glance):
+            if claims is None and question.token and await self._cached.keys.learns(kid, key_glance):
                 claims, rejection = self._questions.identify(question.token)
                 seen = ()
             elif (
@@ -233,6 +233,16 @@ class Admission:
         if caller is not None:
             source.note_use(claims.api_key_id)
         return caller
+
+
+def _glance(prefix: str | None, keys: tuple[str, ...], held: Held) -> Glance | None:
+    if prefix is None or not held:
+        return None
+    try:
+        return glance_at(prefix, keys, tuple(held))
+    except (ValueError, TypeError):
+        # Somebody else wrote there: nothing of it is believed.
+        return None
 
 
 def _read_records(keys: Sequence[str], held: Held) -> Sequence[Seen]:

@@ -24,11 +24,12 @@ RECORDS_OF_TOKEN = 4
 _MOST_TOKENS = 4096
 
 
-class KnownToken(msgspec.Struct, frozen=True):
+class KnownToken(msgspec.Struct, frozen=True, eq=False):
     """The caller behind a token, and the records that say so: ``keys`` where they are kept, ``held`` what they
     held. ``until`` is when the session expires, in seconds since 1970.
     """
 
+    claims: AccessClaims
     prefix: str
     keys: tuple[str, ...]
     held: Sequence[bytes | None]
@@ -76,6 +77,6 @@ class KnownTokens:
             return
         caller, until = found
         places = tuple([each.key for each in seen])
-        self._known[claims.digest] = KnownToken(prefix, places, held, ring, until, caller, writes)
+        self._known[claims.digest] = KnownToken(claims, prefix, places, held, ring, until, caller, writes)
         if len(self._known) > _MOST_TOKENS:
             self._known.popitem(last=False)

@@ -33,9 +33,10 @@ _MOST_KEYS = 4096
 class Question(msgspec.Struct, frozen=True):
     """One request's: who says to send it, and where the records are kept that are asked for.
 
-    ``rejection`` is what is wrong with the token, ``kid`` the signing key that it names, and ``known`` what was
-    found out about it before. ``keys`` are first those of the caller, then those of the answer; there are none
-    while the cache may not be used, where ``prefix`` is None.
+    ``token`` is there only where more is to be found out about it, ``rejection`` is what is wrong with it,
+    ``kid`` the signing key that it names, and ``known`` what was found out about it before. ``keys`` are first
+    those of the caller, then those of the answer; there are none while the cache may not be used, where
+    ``prefix`` is None.
     """
 
     token: str | None
@@ -74,29 +75,33 @@ class Questions:
         self._sessions = sessions
         self._api_keys = api_keys
         self._cached = cached
+        self._of_visitor = lru_cache(maxsize=_MOST_KEYS)(_visitors_question)
+        self._of_known = lru_cache(maxsize=_MOST_KEYS)(_known_question)
 
     def of(self, token: str | None, address: str, *, limit: LimitName, generations: Sequence[str]) -> Question:
         """The question for a request with that token, or API key, and of that address."""
-        claims, rejection = self.identify(token)
-        kid = self._kid(token, claims)
         prefix = self._cached.switch.prefix if self._cached is not None else None
+        if token is None:
+            return self._of_visitor(prefix, address, limit, tuple(generations))
+        claims, rejection = self.identify(token)
         known = self._find_known(claims, prefix)
+        if known is not None:
+            return self._of_known(known, address if limit.is_by_address else "", limit, tuple(generations))
+        kid = self._kid(token, claims)
         return Question(
             token=token,
             claims=claims,
             rejection=rejection,
             kid=kid,
             prefix=prefix,
-            known=known,
-            keys=self._keys(prefix, claims, kid, known=known, generations=tuple(generations)),
+            known=None,
+            keys=self._keys(prefix, claims, kid, generations=tuple(generations)),
             limit=limit,
             caller_key=_caller_key(limit, claims, address),
         )
 
-    def identify(self, token: str | None) -> tuple[Claims | None, AppError | None]:
+    def identify(self, token: str) -> tuple[Claims | None, AppError | None]:
         """What the token says, or what is wrong with it."""
-        if token is None:
-            return None, None
         try:
             if self._api_keys is not None and token.startswith(API_KEY_PREFIX):
                 return self._api_keys.read(token), None
@@ -104,11 +109,11 @@ class Questions:
         except Unauthenticated as rejection:
             return None, rejection
 
-    def _kid(self, token: str | None, claims: Claims | None) -> str | None:
+    def _kid(self, token: str, claims: Claims | None) -> str | None:
         """The signing key that the token names; None for what is no token."""
         if isinstance(claims, AccessClaims):
             return claims.kid
-        return self._tokens.find_unknown_kid(token) if token is not None and claims is None else None
+        return self._tokens.find_unknown_kid(token) if claims is None else None
 
     def _find_known(self, claims: Claims | None, prefix: str | None) -> KnownToken | None:
         if self._cached is None or prefix is None or not isinstance(claims, AccessClaims):
@@ -121,15 +126,12 @@ class Questions:
         claims: Claims | None,
         kid: str | None,
         *,
-        known: KnownToken | None,
         generations: tuple[str, ...],
     ) -> tuple[str, ...]:
         """Where the records are kept that are asked for: those of the caller, and those of the answer."""
         if prefix is None:
             return ()
         asked = _asked_keys(prefix, generations, text_of(claims.user_id) if claims is not None else None)
-        if known is not None:
-            return (*known.keys, *asked)
         own = self._own_names(claims, kid)
         return (*(record_key(prefix, name) for name in own), *asked) if own else asked
 
@@ -151,6 +153,39 @@ def writes_generation(caller_id: UUID) -> str:
 
 def _writer_id(claims: Claims) -> UUID:
     return claims.api_key_id if isinstance(claims, ApiKeyClaims) else claims.session_id
+
+
+def _visitors_question(
+    prefix: str | None, address: str, limit: LimitName, generations: tuple[str, ...]
+) -> Question:
+    return Question(
+        token=None,
+        claims=None,
+        rejection=None,
+        kid=None,
+        prefix=prefix,
+        known=None,
+        keys=_asked_keys(prefix, generations, None) if prefix is not None else (),
+        limit=limit,
+        caller_key=_caller_key(limit, None, address),
+    )
+
+
+def _known_question(
+    known: KnownToken, address: str, limit: LimitName, generations: tuple[str, ...]
+) -> Question:
+    claims = known.claims
+    return Question(
+        token=None,
+        claims=claims,
+        rejection=None,
+        kid=claims.kid,
+        prefix=known.prefix,
+        known=known,
+        keys=(*known.keys, *_asked_keys(known.prefix, generations, text_of(claims.user_id))),
+        limit=limit,
+        caller_key=_caller_key(limit, claims, address),
+    )
 
 
 @lru_cache(maxsize=_MOST_KEYS)

@@ -48,7 +48,8 @@ class ValkeyRateLimiter:
 
     def __init__(self, cache: ValkeyCache, limits: RateLimits) -> None:
         self._cache = cache
-        self._limits = limits
+        self._rules = {limit: _rule(limits, limit) for limit in LimitName}
+        self._packed = lru_cache(maxsize=_MOST_PACKED)(self._pack)
 
     async def spend(self, limit: LimitName, caller_key: str) -> RateVerdict | None:
         verdict, _ = await self.spend_and_read(limit, caller_key, records=())
@@ -57,7 +58,7 @@ class ValkeyRateLimiter:
     async def spend_and_read(
         self, limit: LimitName, caller_key: str, *, records: Sequence[str]
     ) -> tuple[RateVerdict | None, Held]:
-        rule = _rule(self._limits, limit)
+        rule = self._rules[limit]
         if rule is None and not records:
             return None, ()
         answer = await self._cache.run(
@@ -69,12 +70,12 @@ class ValkeyRateLimiter:
 
     def ask(self, limit: LimitName, caller_key: str, *, records: tuple[str, ...], waiter: Waiter) -> bool:
         """Have somebody told what the cache answers to the same, for `read`; False while it is away."""
-        before, behind = _packed(limit, _rule(self._limits, limit), caller_key, records)
+        before, behind = self._packed(limit, caller_key, records)
         return self._cache.ask(b"%b%b%b" % (before, fresh_value().encode("ascii"), behind), waiter)
 
     def read(self, answer: Any, limit: LimitName, *, records: int) -> tuple[RateVerdict | None, Held]:
         """The verdict, and what so many records hold. Raises `CacheUnavailable` for what makes no sense."""
-        rule = _rule(self._limits, limit)
+        rule = self._rules[limit]
         if not _makes_sense(answer, rule, records):
             raise self._cache.distrust(answer)
         allowed, ahead_us, *held = answer
@@ -85,6 +86,13 @@ class ValkeyRateLimiter:
     def note_failure(self, error: Exception) -> None:
         """What somebody was told instead of an answer."""
         self._cache.note_failure(error)
+
+    def _pack(self, limit: LimitName, caller_key: str, records: tuple[str, ...]) -> tuple[bytes, bytes]:
+        """The call of the script before and behind the fresh value: all else is the same for who asks again."""
+        keys = (_key(limit, caller_key), *records)
+        arguments = _arguments(self._rules[limit], _FRESH)
+        before, _, behind = pack("EVALSHA", _SCRIPT.sha1, len(keys), *keys, *arguments).rpartition(_FRESH)
+        return before, behind
 
 
 class LocalRateLimiter:
@@ -158,17 +166,6 @@ class FallbackRateLimiter:
             return await self._local.spend(limit, caller_key), ()
 
 
-@lru_cache(maxsize=_MOST_PACKED)
-def _packed(
-    limit: LimitName, rule: RateLimit | None, caller_key: str, records: tuple[str, ...]
-) -> tuple[bytes, bytes]:
-    """The call of the script before and behind the fresh value: all else is the same for who asks again."""
-    arguments = _arguments(rule, _FRESH)
-    keys = (_key(limit, caller_key), *records)
-    before, _, behind = pack("EVALSHA", _SCRIPT.sha1, len(keys), *keys, *arguments).rpartition(_FRESH)
-    return before, behind
-
-
 def _key(limit: LimitName, caller_key: str) -> str:
     return f"midrise:rate:{limit.value}:{caller_key}"
 
@@ -186,21 +183,20 @@ def _makes_sense(answer: Any, rule: RateLimit | None, records: int) -> bool:
     if not isinstance(answer, list) or len(answer) < 2:
         return False
     allowed, ahead_us = answer[0], answer[1]
-    if allowed not in {0, 1} or not isinstance(ahead_us, int) or len(answer) != 2 + (records if allowed else 0):
+    if len(answer) != (2 + records if allowed == 1 else 2) or not (allowed == 1 or allowed == 0):
         return False
-    return 0 <= ahead_us <= (rule.tolerance_us if rule else 0)
+    return isinstance(ahead_us, int) and 0 <= ahead_us <= (rule.tolerance_us if rule is not None else 0)
 
 
 def _verdict(limit: LimitName, rule: RateLimit, *, allowed: bool, ahead_us: int) -> RateVerdict:
-    wait_us = 0 if allowed else ahead_us + rule.interval_us - rule.tolerance_us
     return RateVerdict(
-        limit=limit,
-        quota=rule.quota,
-        window_seconds=rule.window_seconds,
-        allowed=allowed,
+        limit,
+        rule.quota,
+        rule.window_seconds,
+        allowed,
         remaining=max(0, (rule.tolerance_us - ahead_us) // rule.interval_us) if allowed else 0,
         reset_seconds=_seconds(ahead_us),
-        retry_after_seconds=_seconds(wait_us),
+        retry_after_seconds=0 if allowed else _seconds(ahead_us + rule.interval_us - rule.tolerance_us),
     )
 
 

@@ -8,6 +8,7 @@ reading was begun under the values that he saw, and was begun after he came or m
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 from typing import Generic, Protocol, TypeVar
 
@@ -15,7 +16,7 @@ import msgspec
 
 from midrise.foundation.cache.client import CacheUnavailable, ValkeyCache
 from midrise.foundation.cache.flights import Flights, Landing, Outcome
-from midrise.foundation.cache.generations import ANSWER_SECONDS, Seen, ValkeyGenerations
+from midrise.foundation.cache.generations import ANSWER_SECONDS, Seen, ValkeyGenerations, read_record
 
 Value = TypeVar("Value")
 
@@ -24,6 +25,7 @@ Value = TypeVar("Value")
 _VERSION = version("midrise")
 _OVERHEAD_BYTES = 300
 """What an entry costs in memory besides what it holds, roughly."""
+_MOST_KNOWN = 4096
 
 
 class Prefixes(Protocol):
@@ -46,13 +48,13 @@ class Reading(msgspec.Struct, Generic[Value], frozen=True):
     is_failure: bool = False
 
 
-class Glance(msgspec.Struct, frozen=True):
+class Glance(msgspec.Struct, frozen=True, dict=True):
     """What a request saw of the cache when it was let in: the prefix, and the generations of its answer."""
 
     prefix: str
     seen: tuple[Seen, ...]
 
-    @property
+    @cached_property
     def horizon(self) -> int | None:
         """What a reader must have seen the end of, if its answer is to be kept; None where it is not known."""
         if len(self.seen) == 1:
@@ -60,10 +62,8 @@ class Glance(msgspec.Struct, frozen=True):
         horizons = [each.horizon for each in self.seen if each.horizon is not None]
         return max(horizons) if len(horizons) == len(self.seen) else None
 
-    @property
+    @cached_property
     def values(self) -> tuple[bytes, ...]:
-        if len(self.seen) == 1:
-            return (self.seen[0].value,)
         return tuple([each.value for each in self.seen])
 
 
@@ -197,6 +197,15 @@ class _Near(Generic[Value]):
         while self._bytes > self._most_bytes:
             _, (_, freed, _) = self._entries.popitem(last=False)
             self._bytes -= freed
+
+
+@lru_cache(maxsize=_MOST_KNOWN)
+def glance_at(prefix: str, keys: tuple[str, ...], held: tuple[bytes | None, ...]) -> Glance:
+    """What was seen in the records; mostly they hold what they held before.
+
+    Raises `ValueError` for what is no record, and `TypeError` for what is nothing of the kind.
+    """
+    return Glance(prefix, tuple([read_record(key, record) for key, record in zip(keys, held, strict=True)]))
 
 
 def glance_of(prefix: str | None, seen: Sequence[Seen]) -> Glance | None:

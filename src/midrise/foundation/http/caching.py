@@ -16,10 +16,11 @@ from uuid import UUID
 import msgspec
 from litestar import Litestar
 from litestar.routes import HTTPRoute
+from msgspec.structs import replace
 
 from midrise.foundation.actor import Actor
 from midrise.foundation.admission import CALLER
-from midrise.foundation.http.access import Access
+from midrise.foundation.http.access import Access, check_caller
 from midrise.foundation.ids import text_of
 
 _PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
@@ -27,6 +28,7 @@ _LONGEST_PATH = 1000
 _LONGEST_QUERY = 1000
 """Of longer ones a digest stands for them, and they are looked at anew each time."""
 _MOST_KNOWN_CALLS = 2048
+_VISITOR = Actor()
 
 
 class NotCacheable(Exception):
@@ -72,6 +74,8 @@ class PlannedCall(msgspec.Struct, frozen=True):
     plan: Plan
     generations: tuple[str, ...]
     target: str
+    visitors_key: str | None = None
+    """`key` for who brings no credential; None where such a caller is not let in."""
 
     def key(self, actor: Actor) -> str:
         """Stands for everything that the answer depends on besides the generations."""
@@ -114,7 +118,7 @@ class CachePlans:
             return None
         plan = self._whole.get(path)
         if plan is not None:
-            return PlannedCall(plan, plan.cached.generations, _target(path, query))
+            return _planned(plan, plan.cached.generations, _target(path, query))
         head, _, last = path.rpartition("/")
         plan = self._with_parameter.get(head)
         if plan is not None and plan.is_id:
@@ -123,7 +127,14 @@ class CachePlans:
         if plan is None or not last:
             return None
         names = tuple(name.replace(f"{{{plan.parameter}}}", last) for name in plan.cached.generations)
-        return PlannedCall(plan, names, _target(path, query))
+        return _planned(plan, names, _target(path, query))
+
+
+def _planned(plan: Plan, generations: tuple[str, ...], target: str) -> PlannedCall:
+    call = PlannedCall(plan, generations, target)
+    if check_caller(plan.access, {"actor": _VISITOR}) is not None:
+        return call
+    return replace(call, visitors_key=call.key(_VISITOR))
 
 
 def _id_as_shown(spelt: str) -> str:

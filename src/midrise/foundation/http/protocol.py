@@ -41,6 +41,8 @@ class Protocol(HttpToolsProtocol):
     def __init__(self, *given: Any, **more: Any) -> None:
         super().__init__(*given, **more)
         self._begin: Begin | None = getattr(self.app, "begin", None)
+        self._context = copy_context()
+        """What is started later must not be started as a part of the request whose turn it is then."""
 
     def send_400_response(self, msg: str) -> None:
         path, headers = self._read_so_far()
@@ -75,8 +77,7 @@ class Protocol(HttpToolsProtocol):
             start(cycle, app)
             return
         try:
-            # What is started later must not be started as a part of the request whose turn it is then.
-            is_begun = self._begin(scope, partial(copy_context().run, start, cycle, app))
+            is_begun = self._begin(scope, partial(self._context.run, start, cycle, app))
         except Exception:
             log.exception("request.not_begun")
             is_begun = False
@@ -127,7 +128,7 @@ def _send_whole(running: "ref[RequestResponseCycle]", status: int, lines: bytes,
     cycle.waiting_for_100_continue = False
     if not cycle.transport.is_closing():  # It is a moment before the cycle is told of it.
         end = b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n"
-        server_lines = _lines_of_server(tuple(cycle.default_headers))
+        server_lines = _server_lines.of(cycle.default_headers)
         cycle.transport.write(b"".join((STATUS_LINE[status], server_lines, lines, end, body)))
     cycle.message_event.set()
     if not cycle.keep_alive:
@@ -136,7 +137,17 @@ def _send_whole(running: "ref[RequestResponseCycle]", status: int, lines: bytes,
     return True
 
 
-@lru_cache(maxsize=4)
-def _lines_of_server(said: tuple[tuple[bytes, bytes], ...]) -> bytes:
-    """What the server puts on every answer: the date, which it spells out once a second."""
-    return lines_of(said)
+class _ServerLines:
+    """What the server puts on every answer: the date, which it spells out once a second in a new list."""
+
+    def __init__(self) -> None:
+        self._said: Sequence[tuple[bytes, bytes]] = ()
+        self._lines = b""
+
+    def of(self, said: Sequence[tuple[bytes, bytes]]) -> bytes:
+        if said is not self._said:
+            self._said, self._lines = said, lines_of(said)
+        return self._lines
+
+
+_server_lines = _ServerLines()

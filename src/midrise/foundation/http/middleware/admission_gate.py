@@ -117,6 +117,14 @@ def _policy(limit: LimitName, quota: int, window_seconds: int) -> bytes:
     return f'"{limit.value}";q={quota};w={window_seconds}'.encode()
 
 
+@lru_cache(maxsize=64)
+def _policy_lines(limit: LimitName, quota: int, window_seconds: int) -> bytes:
+    return b'ratelimit-policy: %b\r\nratelimit: "%b"' % (
+        _policy(limit, quota, window_seconds),
+        limit.value.encode(),
+    )
+
+
 def _tell(scope: Scope, rate: RateVerdict | None) -> None:
     if rate is not None:
         answer_head(scope).headers += rate_headers(rate)
@@ -127,3 +135,9 @@ def rate_headers(rate: RateVerdict) -> tuple[Header, Header]:
     policy = _policy(rate.limit, rate.quota, rate.window_seconds)
     state = f'"{rate.limit.value}";r={rate.remaining};t={rate.reset_seconds}'.encode()
     return (b"ratelimit-policy", policy), (b"ratelimit", state)
+
+
+def rate_lines(rate: RateVerdict) -> bytes:
+    """The same as bytes."""
+    lines = _policy_lines(rate.limit, rate.quota, rate.window_seconds)
+    return b"%b;r=%d;t=%d\r\n" % (lines, rate.remaining, rate.reset_seconds)

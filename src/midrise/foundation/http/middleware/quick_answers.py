@@ -12,11 +12,11 @@ from time import perf_counter
 import msgspec
 import structlog
 
-from midrise.foundation.actor import Actor
-from midrise.foundation.admission import Admission, Admitted, RateVerdict, Settling
+from midrise.foundation.admission import Admission, Admitted, Caller, RateVerdict, Settling
 from midrise.foundation.cache.reads import CachedReads
 from midrise.foundation.database.nodes import Nodes
 from midrise.foundation.database.positions import (
+    NOWHERE,
     Consistency,
     ConsistencyTokens,
     InvalidConsistencyToken,
@@ -28,7 +28,7 @@ from midrise.foundation.http.caching import CachePlans, PlannedCall
 from midrise.foundation.http.etags import LONGEST_IF_NONE_MATCH, is_known
 from midrise.foundation.http.kept_answer import KeptAnswer
 from midrise.foundation.http.middleware.access_log import AccessLog, note_request
-from midrise.foundation.http.middleware.admission_gate import actor_of, bearer_token, rate_headers
+from midrise.foundation.http.middleware.admission_gate import actor_of, bearer_token, rate_lines
 from midrise.foundation.http.middleware.body_limit import OF_A_BODY
 from midrise.foundation.http.middleware.cached_answers import HIT, count_answer
 from midrise.foundation.http.middleware.client_address import FORWARDED_FOR, Proxies, peer_of
@@ -161,18 +161,8 @@ class QuickAnswers:
         """Send the answer, if it is remembered and may be shown to the caller; whether that was so."""
         if admitted.glance is None:
             return False
-        actor = actor_of(
-            admitted,
-            address=call.address,
-            request_id=call.ids.request_id,
-            user_agent=call.text(b"user-agent"),
-        )
-        if (
-            check_caller(call.planned.plan.access, {"actor": actor, "rejection": admitted.rejection})
-            is not None
-        ):
-            return False
-        answer = self._reads.find_near(call.planned.key(actor), admitted.glance)
+        key = _find_key(call, admitted)
+        answer = self._reads.find_near(key, admitted.glance) if key is not None else None
         if answer is None or answer.missing is not None:
             return False
         lines = self._lines(call, admitted.rate, answer.position)
@@ -182,31 +172,37 @@ class QuickAnswers:
             status, lines, body = 200, answer.lines + lines, answer.body
         if not call.send_whole(status, lines + _usual_lines(answer.names), body):
             return False
-        _note(call, status, actor=actor)
+        _note(call, status, caller=admitted.caller)
         count_answer(call.planned.plan.template, HIT)
         return True
 
     def _lines(self, call: _Call, rate: RateVerdict | None, position: Position | None) -> bytes:
         """The headers that the layers put on an answer, but for those that it may say otherwise."""
         token = self._tokens.sign(self._told(call.required, position))
-        lines = b"x-request-id: %b\r\nconsistency-token: %b\r\n%b" % (
+        return b"x-request-id: %b\r\nconsistency-token: %b\r\n%b%b" % (
             call.ids.request_id.encode("ascii"),
             token.encode("ascii"),
             self._origins.lines_for(call.headers.get(b"origin")),
+            rate_lines(rate) if rate is not None else b"",
         )
-        if rate is not None:
-            policy, left = rate_headers(rate)
-            lines += b"%b: %b\r\n%b: %b\r\n" % (*policy, *left)
-        return lines
 
     def _told(self, required: Position | None, shown: Position | None) -> Position:
         """The place to tell the client, by what it must not fall behind and what it is shown."""
-        if required is None and shown is not None:
-            return shown
+        if required is None:
+            return shown or self._nodes.known() or NOWHERE
         request = Consistency(required)
         if shown is not None:
             request.note_shown(shown)
         return request.told(self._nodes.known())
+
+
+def _find_key(call: _Call, admitted: Admitted) -> str | None:
+    """Under which the answer is remembered; None where the caller may not have it."""
+    if admitted.caller is None and admitted.rejection is None:
+        return call.planned.visitors_key
+    actor = actor_of(admitted, address=call.address, request_id=call.ids.request_id, user_agent="")
+    state = {"actor": actor, "rejection": admitted.rejection}
+    return call.planned.key(actor) if check_caller(call.planned.plan.access, state) is None else None
 
 
 @lru_cache(maxsize=64)
@@ -214,12 +210,12 @@ def _usual_lines(present: frozenset[bytes]) -> bytes:
     return lines_of(header for header in USUAL_HEADERS if header[0] not in present)
 
 
-def _note(call: _Call, status: int, *, actor: Actor | None) -> None:
+def _note(call: _Call, status: int, *, caller: Caller | None) -> None:
     note_request(
         method="GET",
         route=call.planned.plan.template,
         status=status,
         seconds=perf_counter() - call.started,
-        actor=actor,
+        actor=caller,
         address=call.address,
     )
