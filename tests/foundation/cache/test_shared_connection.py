@@ -236,6 +236,18 @@ async def test_an_answer_to_no_question_ends_the_connection(fake_server):
         await connection.close()
 
 
+async def test_so_does_one_that_comes_before_the_first_question(fake_server):
+    async def say_all_twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while command := await read_command(reader):
+            writer.write(b"+OK\r\n" * (2 if command[0] == b"INFO" else 1))
+
+    async with fake_server(say_all_twice) as url:
+        connection = shared_by_tcp(url)
+        with pytest.raises(RedisConnectionError):
+            await connection.call("PING")
+        await connection.close()
+
+
 async def test_closing_fails_what_is_under_way_and_leaves_no_task(start_valkey):
     server = start_valkey()
     connection = shared(server)

@@ -22,6 +22,7 @@ MOST_WAITING = 20_000
 """Calls that may be under way: more would only be answered too late."""
 
 _CLOSED = "The connection to the cache was closed"
+_UNASKED = "The cache answers what nobody asked"
 
 _TURNS_OF_GRACE = 8
 """An answer that has arrived is read and given out within fewer."""
@@ -123,6 +124,7 @@ class SharedConnection:
             await connection.connect()
             await connection.send_packed_command(pack("INFO", "server", "replication"), check_health=False)
             described = await connection.read_response(timeout=math.inf)
+            line = _Line(connection, self._break)
         except (RedisError, OSError) as error:
             self._opening = None
             await _hang_up(connection)
@@ -133,7 +135,7 @@ class SharedConnection:
             await _hang_up(connection)
             raise
         self._opening = None
-        self._line, self.server_id = _Line(connection, self._break), _server_id(described)
+        self._line, self.server_id = line, _server_id(described)
         self._flush()
 
     def _break(self, line: "_Line", error: Exception) -> None:
@@ -196,7 +198,7 @@ class SharedConnection:
 class _Line(asyncio.Protocol):
     """One connection while it lasts: reads the answers, and gives them out to those who wait.
 
-    ``end`` is told of what ended it.
+    ``end`` is told of what ended it. Raises `RedisConnectionError` where more has been answered than was asked.
     """
 
     def __init__(self, connection: RedisConnection, end: "Callable[[_Line, Exception], None]") -> None:
@@ -210,6 +212,8 @@ class _Line(asyncio.Protocol):
         self._end = end
         reader = opened._parser._reader  # noqa: SLF001  as redis-py has set it up
         self._feed, self._next_answer = reader.feed, reader.gets
+        if reader.has_data():
+            raise RedisConnectionError(_UNASKED)
         self._nothing = self._next_answer()
         """What it says while there is no whole answer."""
         self.transport.set_protocol(self)
@@ -234,7 +238,7 @@ class _Line(asyncio.Protocol):
             # Such as that it is still loading: it can't be used.
             raise answer
         if not self.waiting:
-            raise RedisConnectionError("The cache answers what nobody asked")
+            raise RedisConnectionError(_UNASKED)
         waiter = self.waiting.popleft().waiter
         if waiter.done():
             return
