@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, insert, literal, select
 
-from midrise.foundation.database import Statement
+from midrise.foundation.database import Statement, deletion_of
 
 things = Table("things", MetaData(), Column("name", Text), Column("amount", Integer))
 
@@ -44,3 +44,13 @@ def test_it_shows_its_sql_and_no_value():
     statement = Statement(select(things.c.name).where(things.c.name == literal("canary")))
     assert "SELECT" in repr(statement)
     assert "canary" not in repr(statement)
+
+
+def test_a_deletion_looks_for_its_rows_once():
+    first = select(things.c.name).where(things.c.amount < bindparam("least")).limit(bindparam("limit"))
+    statement = deletion_of(first.with_for_update(skip_locked=True))
+    head, asked_once, query = statement.sql.partition("ANY (array((")
+    assert head.startswith("DELETE FROM things WHERE things.name = ")
+    assert asked_once
+    assert query.startswith("SELECT things.name")
+    assert statement.arguments({"least": 1, "limit": 5}) == [1, 5]

@@ -5,7 +5,7 @@ from midrise.foundation.database.errors import ConstraintErrors, OutcomeUnknown
 from midrise.foundation.database.joined import LateInsert
 from midrise.foundation.database.metadata import metadata
 from midrise.foundation.database.pool import ConnectionPool, PoolSettings, connect
-from midrise.foundation.database.statements import Statement
+from midrise.foundation.database.statements import Statement, deletion_of
 from midrise.foundation.database.units import ReadUnit
 from midrise.foundation.database.write_units import WriteUnit
 
@@ -20,5 +20,6 @@ __all__ = [
     "Statement",
     "WriteUnit",
     "connect",
+    "deletion_of",
     "metadata",
 ]

@@ -13,6 +13,9 @@ from sqlalchemy import (
     ClauseElement,
     Insert,
     Select,
+    any_,
+    delete,
+    func,
     literal_column,
     select,
     text,
@@ -60,6 +63,16 @@ class Statement:
 
     def __repr__(self) -> str:
         return f"<Statement {self.sql}>"
+
+
+def deletion_of(found: Select[Any]) -> Statement:
+    """The removal of the rows whose key, its one column, the query finds; with a limit, of so many at most.
+
+    They are looked for once. With `IN (SELECT …)` the planner may have them looked for again for each row, if
+    it takes the table for small: then it lasts beyond all limits, and removes more than it should.
+    """
+    (key,) = found.exported_columns
+    return Statement(delete(key.table).where(key == any_(func.array(found.scalar_subquery()))))
 
 
 # The byte of the log that the asking statement can see up to, as a number. On the primary that is where the log

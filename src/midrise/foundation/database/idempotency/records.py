@@ -18,7 +18,6 @@ from sqlalchemy import (
     Table,
     and_,
     bindparam,
-    delete,
     func,
     literal_column,
     select,
@@ -33,7 +32,7 @@ from midrise.foundation.database.idempotency.attempt import (
     IdempotencyKeyReused,
 )
 from midrise.foundation.database.metadata import metadata
-from midrise.foundation.database.statements import Statement
+from midrise.foundation.database.statements import Statement, deletion_of
 from midrise.foundation.database.units import ReadUnit
 from midrise.foundation.database.write_units import WriteUnit
 from midrise.foundation.errors import Unavailable
@@ -114,17 +113,13 @@ _END = Statement(
     .values(sealed_result=bindparam("result"))
     .returning(_ONE)
 )
-_PURGE = Statement(
-    delete(idempotency_keys).where(
-        idempotency_keys.c.id.in_(
-            select(idempotency_keys.c.id)
-            .where(idempotency_keys.c.expires_at <= func.now())
-            .order_by(idempotency_keys.c.expires_at)
-            .limit(bindparam("limit"))
-            # One that is locked is just being renewed.
-            .with_for_update(skip_locked=True)
-        )
-    )
+_PURGE = deletion_of(
+    select(idempotency_keys.c.id)
+    .where(idempotency_keys.c.expires_at <= func.now())
+    .order_by(idempotency_keys.c.expires_at)
+    .limit(bindparam("limit"))
+    # One that is locked is just being renewed.
+    .with_for_update(skip_locked=True)
 )
 
 

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import ARRAY, Interval, Text, any_, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy import ARRAY, Interval, Text, any_, bindparam, func, insert, or_, select, text, update
 
-from midrise.foundation.database import ReadUnit, Statement, WriteUnit
+from midrise.foundation.database import ReadUnit, Statement, WriteUnit, deletion_of
 from midrise.foundation.database.rows import fields_of, values_of
 from midrise.modules.identity.email_tokens.model import EmailPurpose, EmailToken
 from midrise.modules.identity.tables import email_tokens
@@ -56,15 +56,11 @@ _FOUND = (
 _FIND = Statement(select(*_SHOWN).where(*_FOUND))
 _BY_ID = Statement(select(*_SHOWN).where(email_tokens.c.id == bindparam("token_id")))
 _SPEND = Statement(update(email_tokens).where(*_FOUND).values(spent_at=func.now()))
-_PURGE = Statement(
-    delete(email_tokens).where(
-        email_tokens.c.id.in_(
-            select(email_tokens.c.id)
-            .where(email_tokens.c.expires_at < bindparam("before"))
-            .order_by(email_tokens.c.expires_at)
-            .limit(bindparam("limit"))
-        )
-    )
+_PURGE = deletion_of(
+    select(email_tokens.c.id)
+    .where(email_tokens.c.expires_at < bindparam("before"))
+    .order_by(email_tokens.c.expires_at)
+    .limit(bindparam("limit"))
 )
 
 

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import Insert, array, insert
 
-from midrise.foundation.database import LateInsert, Statement, WriteUnit
+from midrise.foundation.database import LateInsert, Statement, WriteUnit, deletion_of
 from midrise.modules.identity.log_in_attempts.model import Attempts, Limit
 from midrise.modules.identity.tables import log_in_attempts
 
@@ -146,16 +146,12 @@ def _is_suspicious(turn: int, place: BindParameter[Any] | None) -> ColumnElement
 
 
 _FORGET = Statement(delete(log_in_attempts).where(_IS_PLACE))
-_PURGE = Statement(
-    delete(log_in_attempts).where(
-        log_in_attempts.c.place.in_(
-            select(log_in_attempts.c.place)
-            .where(log_in_attempts.c.last_at < bindparam("before"))
-            .order_by(log_in_attempts.c.last_at)
-            .limit(bindparam("limit"))
-            .with_for_update(skip_locked=True)
-        )
-    )
+_PURGE = deletion_of(
+    select(log_in_attempts.c.place)
+    .where(log_in_attempts.c.last_at < bindparam("before"))
+    .order_by(log_in_attempts.c.last_at)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
 )
 
 

@@ -5,10 +5,10 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import and_, bindparam, delete, exists, func, select, update
+from sqlalchemy import and_, bindparam, exists, func, select, update
 
 from midrise.foundation.admission import SessionState
-from midrise.foundation.database import LateInsert, ReadUnit, Statement, WriteUnit
+from midrise.foundation.database import LateInsert, ReadUnit, Statement, WriteUnit, deletion_of
 from midrise.foundation.database.rows import values_of
 from midrise.foundation.security.signing_keys import KeyState
 from midrise.modules.identity.sessions.model import Session, StoredSession
@@ -103,15 +103,11 @@ _STATE = Statement(
         _ALIVE,
     )
 )
-_PURGE = Statement(
-    delete(sessions).where(
-        sessions.c.id.in_(
-            select(sessions.c.id)
-            .where(sessions.c.expires_at < bindparam("before"))
-            .order_by(sessions.c.expires_at)
-            .limit(bindparam("limit"))
-        )
-    )
+_PURGE = deletion_of(
+    select(sessions.c.id)
+    .where(sessions.c.expires_at < bindparam("before"))
+    .order_by(sessions.c.expires_at)
+    .limit(bindparam("limit"))
 )
 
 
