@@ -260,6 +260,15 @@ async def test_a_token_that_was_changed_is_refused(visitor):
         assert answer.headers["consistency-token"]
 
 
+@pytest.mark.parametrize("path", ["//v1/products", "///v1//products", "/v1/products/"])
+async def test_no_spelling_of_a_path_gets_around_that(visitor, path):
+    async with httpx.AsyncClient(transport=visitor._transport, base_url="http://test") as stranger:
+        asked = f"http://test{path}"
+        assert (await stranger.get(asked)).headers["consistency-token"]
+        refused = await stranger.get(asked, headers={"Consistency-Token": "x"})
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_consistency_token")
+
+
 async def test_a_token_of_another_database_is_served_by_the_primary(client, visitor):
     # The application without replicas knows no system: its token says nothing.
     token = (await client.get("/v1/products")).headers["consistency-token"]

@@ -80,3 +80,11 @@ async def test_what_is_no_trace_is_left_out(traceparent):
 async def test_nothing_of_a_request_is_left_for_the_next():
     await logged((b"traceparent", f"00-{TRACE}-00f067aa0ba902b7-01".encode()))
     assert "trace_id" not in await logged()
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/auth/login", "/v1/auth/login/", "//v1/auth/login", "/v1//auth///login", "///v1/auth/login//"]
+)
+async def test_every_layer_is_told_the_path_that_the_framework_reads(path):
+    called = await call(RequestContext(answer_ok), path)
+    assert called.scope["path"] == "/v1/auth/login"

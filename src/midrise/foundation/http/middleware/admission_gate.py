@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from functools import lru_cache
 
-from litestar.utils import normalize_path
-
 from midrise.foundation.actor import Actor
 from midrise.foundation.admission import Admission, Admitted, LimitName, OverLimit, RateVerdict, Settling
 from midrise.foundation.http.answer_head import Header, answer_head
@@ -39,8 +37,7 @@ class AdmissionGate:
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # As the framework will read it: `//v1/auth//login` must not be another call than the one it is.
-        scope["path"] = path = normalize_path(scope["path"])
+        path: str = scope["path"]
         if self._admission is None or not path.startswith(_LIMITED_PREFIX):
             scope["state"]["actor"] = _actor_of(scope, Admitted())
             await self._app(scope, receive, send)

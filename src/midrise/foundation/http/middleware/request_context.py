@@ -1,6 +1,8 @@
-"""Gives every request its id, puts it on every line that is logged meanwhile, and completes the answer's
-head.
+"""Gives every request its id, puts it on every line that is logged meanwhile, and completes the answer's head;
+reads its path as the framework will.
 """
+
+from litestar.utils import normalize_path
 
 from midrise.foundation.http.answer_head import AnswerHead, AnswerSending
 from midrise.foundation.http.asgi import App, Receive, Scope, Send
@@ -18,6 +20,8 @@ class RequestContext:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # `//v1/auth//login` must not be another call than the one it is, to no layer.
+        scope["path"] = normalize_path(scope["path"])
         state = scope.setdefault("state", {})
         ids: RequestIds = state.get("ids") or ids_of_headers(scope["headers"])
         head = AnswerHead()
