@@ -141,14 +141,10 @@ _straight = _Straight()
 
 def _write_info(lines: Lines, process: str) -> Callable[[structlog.typing.EventDict], None]:
     """What `_as_line` does with an event of that level, which a request has one of."""
-    encode, write, find_ids = msgspec.json.Encoder(enc_hook=repr).encode, lines.info, request_ids.get
+    encode, write = msgspec.json.Encoder(enc_hook=repr).encode, lines.info
 
     def write_info(event: structlog.typing.EventDict) -> None:
-        ids = find_ids()
-        if ids is not None:
-            event["request_id"] = ids.request_id
-            if ids.trace_id:
-                event["trace_id"] = ids.trace_id
+        event = name_request(None, "info", event)
         event["level"] = "info"
         event["timestamp"] = clock.text_of_now()
         event["process"] = process
